@@ -1,0 +1,33 @@
+"""JPEG-LS, lossless (ITU-T T.87, ISO/IEC 14495-1; Weinberger, Seroussi and Sapiro 2000, LOCO-I)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Codec, stack, unstack
+from .native import native_errors
+from .stream_headers import check_size, jpeg_size
+
+
+@dataclass(frozen=True)
+class JpegLs(Codec):
+    """CharLS through imagecodecs: median edge detection and adaptive Golomb codes."""
+
+    id: ClassVar[str] = "jpegls"
+    title: ClassVar[str] = "JPEG-LS"
+    family: ClassVar[str] = "2D prediction"
+
+    def encode(self, block: np.ndarray) -> bytes:
+        codec, tall = self._library(), stack(block)
+        # Noise grows; the library's own buffer is the size of the input and not a byte more.
+        with native_errors(self.title):
+            return bytes(codec.jpegls_encode(tall, out=2 * tall.nbytes + 1024))
+
+    def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+        check_size(jpeg_size(payload), shape)
+        codec = self._library()
+        with native_errors(self.title):
+            return unstack(codec.jpegls_decode(payload), shape, dtype)

@@ -1,0 +1,51 @@
+"""JPEG XL, modular mode, lossless (ISO/IEC 18181): smallest of the standard codecs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Codec, Knob, significant_bits, stack, unstack
+from .native import native_errors
+from .stream_headers import check_size, jpegxl_size
+
+
+@dataclass(frozen=True)
+class JpegXl(Codec):
+    """libjxl through imagecodecs.
+
+    Effort 1 is a path of its own: a fixed predictor with Huffman codes, many times faster.
+    Its codes are learned from few rows, so folded slices mislead it; it gets plain ones.
+    The exact bit depth is given, because libjxl's fixed contexts depend on it.
+    """
+
+    id: ClassVar[str] = "jpegxl"
+    title: ClassVar[str] = "JPEG XL"
+    family: ClassVar[str] = "2D prediction"
+    knob: ClassVar[Knob] = Knob("effort", 1, 9, "encoding time for size; decoding slows too above 3")
+    effort: int = 3
+
+    @property
+    def _folded(self) -> bool:
+        return self.effort > 1
+
+    def encode(self, block: np.ndarray) -> bytes:
+        codec, tall = self._library(), stack(block, self._folded)
+        with native_errors(self.title):
+            return bytes(
+                codec.jpegxl_encode(
+                    tall,
+                    lossless=True,
+                    effort=self.effort,
+                    numthreads=1,
+                    bitspersample=max(significant_bits(block), 9 if block.dtype == np.uint16 else 1),
+                )
+            )
+
+    def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+        check_size(jpegxl_size(payload), shape)
+        codec = self._library()
+        with native_errors(self.title):
+            return unstack(codec.jpegxl_decode(payload, numthreads=1), shape, dtype, self._folded)

@@ -1,0 +1,88 @@
+"""All codecs by id, and what a panel or a terminal shows of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+from ..errors import CorruptStreamError, UnsupportedImageError
+from .base import Codec
+from .blosc2 import Blosc2
+from .crackle import Crackle
+from .htj2k import HighThroughputJpeg2000
+from .jpeg2000 import Jpeg2000
+from .jpegls import JpegLs
+from .jpegxl import JpegXl
+from .ljpeg import LosslessJpeg
+from .pcodec import Pcodec
+from .zstandard import Zstandard
+
+CODECS: dict[str, type[Codec]] = {
+    codec.id: codec
+    for codec in (
+        JpegXl,
+        HighThroughputJpeg2000,
+        JpegLs,
+        Jpeg2000,
+        LosslessJpeg,
+        Zstandard,
+        Blosc2,
+        Pcodec,
+        Crackle,
+    )
+}
+
+
+def codec_named(text: str) -> Codec:
+    """The codec a user names: ``jpegls``, or ``jpegxl:7`` to turn its knob.
+
+    Raises UnsupportedImageError with the known names or the knob's range.
+    """
+    name, _, setting = text.partition(":")
+    kind = CODECS.get(name)
+    if kind is None:
+        raise UnsupportedImageError(f'There is no codec "{name}"; choose one of {", ".join(CODECS)}.')
+    if not setting:
+        return kind()
+    if kind.knob is None:
+        raise UnsupportedImageError(f"{kind.title} has no setting; write just {name}.")
+    try:
+        return kind(**{kind.knob.name: int(setting)})
+    except ValueError as error:
+        raise UnsupportedImageError(
+            f'"{text}": {kind.knob.name} is a whole number from {kind.knob.minimum} to {kind.knob.maximum}.'
+        ) from error
+
+
+def codec_from_config(config: Any) -> Codec:
+    """The codec a file names; CorruptStreamError if it is unknown here or its settings are not its own."""
+    if not isinstance(config, dict) or not isinstance(config.get("id"), str):
+        raise CorruptStreamError("No codec is named.")
+    settings = {key: value for key, value in config.items() if key != "id"}
+    kind = CODECS.get(config["id"])
+    if kind is None:
+        raise CorruptStreamError(
+            f'It needs the codec "{config["id"][:40]}", which this version does not have; update MedCompress.'
+        )
+    if set(settings) != {field.name for field in fields(kind)}:
+        raise CorruptStreamError(f"The settings of {kind.title} are not those it has; update MedCompress.")
+    try:
+        return kind(**settings)
+    except (TypeError, ValueError) as error:
+        raise CorruptStreamError(f"The settings of {kind.title} are out of range: {error}") from error
+
+
+def describe(kind: type[Codec]) -> dict[str, Any]:
+    """A codec's capabilities as JSON values, for ``medcompress codecs --json`` and the panel."""
+    return {
+        "id": kind.id,
+        "title": kind.title,
+        "family": kind.family,
+        "guarantee": kind.guarantee,
+        "sample_types": sorted(kind.sample_types),
+        "labels_only": kind.for_labels,
+        "knob": asdict(kind.knob) if kind.knob else None,
+        "library": kind.package,
+        "version": kind.library_version(),
+        "unavailable": kind.unavailable_reason(),
+    }

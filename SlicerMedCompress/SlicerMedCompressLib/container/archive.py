@@ -1,0 +1,115 @@
+"""A ZIP64 file whose members are stored, written in one pass and read by position.
+
+Python's zipfile does the format; this adds what a reader of hostile files must check.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import zipfile
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from ..errors import CorruptFileError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+MAXIMUM_MEMBERS = 1 << 20
+
+
+class ArchiveWriter:
+    """Appends stored members to a stream; the same members give the same bytes."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._zip = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
+
+    def add(self, name: str, chunks: Iterable[bytes]) -> None:
+        """One member from its parts, in order."""
+        member = zipfile.ZipInfo(name, _EPOCH)
+        member.external_attr = 0o644 << 16
+        parts = list(chunks)
+        member.file_size = sum(map(len, parts))
+        with self._zip.open(member, "w") as target:
+            for part in parts:
+                target.write(part)
+
+    def close(self) -> None:
+        """Write the central directory; without it the file is not an archive."""
+        self._zip.close()
+
+
+class ArchiveReader:
+    """Positions of the members of an archive; every claim is checked against the file's size.
+
+    ``name`` is what errors call the file. Reading is safe from several threads.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._lock = threading.Lock()
+        self.size = stream.seek(0, 2)
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                listed = archive.infolist()
+        except Exception as error:
+            # zipfile raises BadZipFile, but on hostile directories also struct.error, ValueError,
+            # OverflowError, NotImplementedError, RuntimeError and others.
+            raise self.corrupt(f"it is not a complete ZIP archive ({error or type(error).__name__})") from error
+        if len(listed) > MAXIMUM_MEMBERS:
+            raise self.corrupt("it has more than a million members")
+        for member in listed:
+            self._check(member)
+            self._members[member.filename] = member
+        end = 0
+        for member in sorted(listed, key=lambda listed: listed.header_offset):
+            if member.header_offset < end:
+                raise self.corrupt("members overlap")
+            end = member.header_offset + 30 + member.file_size
+
+    def _check(self, member: zipfile.ZipInfo) -> None:
+        if member.filename in self._members:
+            raise self.corrupt(f'the member "{member.filename[:60]}" is there twice')
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x1:
+            raise self.corrupt(f'the member "{member.filename[:60]}" is compressed or encrypted, which .mcz never is')
+        if member.file_size != member.compress_size or member.file_size < 0:
+            raise self.corrupt(f'the sizes of the member "{member.filename[:60]}" contradict each other')
+        if member.header_offset < 0 or member.header_offset + 30 + member.file_size > self.size:
+            raise self.corrupt(f'the member "{member.filename[:60]}" reaches beyond the end of the file')
+
+    def corrupt(self, problem: str) -> CorruptFileError:
+        """The error that names this file and the problem."""
+        return CorruptFileError(f'Cannot read "{self._name}": {problem}.')
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def names(self) -> list[str]:
+        """Names of all members, in the order of the directory."""
+        return list(self._members)
+
+    def member_size(self, name: str) -> int:
+        """Bytes of a member; CorruptFileError if it is missing."""
+        if name not in self._members:
+            raise self.corrupt(f'"{name}" is missing')
+        return self._members[name].file_size
+
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a member, by default all; checked to lie inside it."""
+        size = self.member_size(name)
+        length = size - start if length is None else length
+        if start < 0 or length < 0 or start + length > size:
+            raise self.corrupt(f'"{name}" is shorter than the tiles it should hold')
+        with self._lock:
+            offset = self._members[name].header_offset
+            self._stream.seek(offset)
+            header = self._stream.read(30)
+            if len(header) != 30 or header[:4] != b"PK\x03\x04":
+                raise self.corrupt(f'the local header of "{name}" is damaged')
+            _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+            self._stream.seek(offset + 30 + name_length + extra_length + start)
+            data = self._stream.read(length)
+        if len(data) != length:
+            raise self.corrupt(f'"{name}" ends early')
+        return data

@@ -1,0 +1,185 @@
+"""An image without its voxels, to and from JSON values.
+
+Reading trusts nothing: every field is checked for its type, and what is not there or not of
+that type raises ValueError, TypeError or KeyError, which the reader turns into one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ..appearance import ColorTable, Display
+from ..image import FrameAxis, Geometry, Image, Kind
+from ..segments import Segment, Segmentation
+
+MAXIMUM_TEXT = 1 << 24
+
+
+def image_to_json(image: Image) -> dict[str, Any]:
+    """Everything of an image but its voxels; empty fields are left out."""
+    described: dict[str, Any] = {
+        "shape": list(image.voxels.shape),
+        "type": image.voxels.dtype.name,
+        "kind": image.kind.value,
+        "dimension": image.dimension,
+        "origin": list(image.geometry.origin),
+        "spacing": list(image.geometry.spacing),
+        "directions": [list(row) for row in image.geometry.directions],
+    }
+    for key, text in (("name", image.name), ("quantity", image.quantity), ("units", image.units)):
+        if text:
+            described[key] = text
+    if image.attributes:
+        described["attributes"] = dict(image.attributes)
+    if image.frame_axis is not None:
+        described["frames"] = asdict(image.frame_axis)
+    if image.display is not None:
+        described["display"] = asdict(image.display)
+    if image.segmentation is not None:
+        described["segmentation"] = asdict(image.segmentation)
+    return described
+
+
+def shape_from_json(described: Mapping[str, Any]) -> tuple[int, int, int, int, int]:
+    """Voxels along (frame, slice, row, column, component), each at least 1."""
+    lengths = [_integer(length) for length in _list(described["shape"], 5)]
+    if len(lengths) != 5 or min(lengths) < 1 or max(lengths) >= 1 << 31:
+        raise ValueError("the shape needs five lengths of at least 1")
+    return lengths[0], lengths[1], lengths[2], lengths[3], lengths[4]
+
+
+def image_from_json(described: Mapping[str, Any], voxels: np.ndarray) -> Image:
+    """The image with these voxels."""
+    frames, display, segmentation = (described.get(key) for key in ("frames", "display", "segmentation"))
+    return Image(
+        voxels,
+        geometry=Geometry(
+            _numbers(described["origin"], 3),  # type: ignore[arg-type]
+            _numbers(described["spacing"], 3),  # type: ignore[arg-type]
+            tuple(_numbers(row, 3) for row in _list(described["directions"], 3)),  # type: ignore[misc]
+        ),
+        kind=Kind(described["kind"]),
+        name=_text(described.get("name", "")),
+        dimension=_within(_integer(described["dimension"]), 2, 4),
+        quantity=_text(described.get("quantity", "")),
+        units=_text(described.get("units", "")),
+        attributes=_texts(described.get("attributes", {})),
+        frame_axis=None if frames is None else _frame_axis(frames),
+        display=None if display is None else _display(display),
+        segmentation=None if segmentation is None else _segmentation(segmentation),
+    )
+
+
+def _frame_axis(described: Mapping[str, Any]) -> FrameAxis:
+    return FrameAxis(
+        tuple(_text(value) for value in _list(described["values"])),
+        _text(described["name"]),
+        _text(described["unit"]),
+        _boolean(described["numeric"]),
+    )
+
+
+def _display(described: Mapping[str, Any]) -> Display:
+    table = described["color_table"]
+    optional = ("window", "level", "lower_threshold", "upper_threshold")
+    flags = ("auto_window_level", "auto_threshold", "apply_threshold", "interpolate", "inverted", "visible")
+    return Display(
+        **{key: None if described[key] is None else _number(described[key]) for key in optional},
+        **{key: _boolean(described[key]) for key in flags},
+        opacity=_number(described["opacity"]),
+        color_table=None if table is None else _color_table(table),
+    )
+
+
+def _color_table(described: Mapping[str, Any]) -> ColorTable:
+    names = tuple(_text(name) for name in _list(described["names"]))
+    colors = tuple(_numbers(color, 4) for color in _list(described["colors"]))
+    defined = tuple(_boolean(flag) for flag in _list(described["defined"]))
+    if len(names) != len(colors) or len(defined) not in (0, len(names)) or len(names) > 1 << 20:
+        raise ValueError("the colour table needs a colour for each name")
+    return ColorTable(
+        _text(described["node_id"]),
+        _text(described["name"]),
+        _text(described["type_name"]),
+        names,
+        colors,  # type: ignore[arg-type]
+        defined,
+    )
+
+
+def _segmentation(described: Mapping[str, Any]) -> Segmentation:
+    offset = [_integer(step) for step in _list(described["extent_offset"], 3)]
+    origin = described["reference_origin"]
+    return Segmentation(
+        tuple(_segment(segment) for segment in _list(described["segments"])),
+        _text(described["source_representation"]),
+        tuple(_text(name) for name in _list(described["representations"])),
+        _text(described["conversion_parameters"]),
+        (_within(offset[0], -(1 << 30), 1 << 30), _within(offset[1], -(1 << 30), 1 << 30), _within(offset[2], -(1 << 30), 1 << 30)),
+        None if origin is None else _numbers(origin, 3),  # type: ignore[arg-type]
+    )
+
+
+def _segment(described: Mapping[str, Any]) -> Segment:
+    return Segment(
+        _text(described["identifier"]),
+        _text(described["name"]),
+        _within(_integer(described["label_value"]), -(1 << 31), (1 << 32) - 1),
+        _within(_integer(described["layer"]), 0, 1 << 16),
+        _numbers(described["color"], 3),  # type: ignore[arg-type]
+        _boolean(described["color_auto_generated"]),
+        _boolean(described["name_auto_generated"]),
+        _texts(described["tags"]),
+        _number(described["opacity"]),
+        _boolean(described["visible"]),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAXIMUM_TEXT:
+        raise TypeError("a text is missing or too long")
+    return value
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise TypeError("attributes must be a map of texts")
+    return {_text(key): _text(text) for key, text in value.items()}
+
+
+def _list(value: Any, length: int | None = None) -> list[Any]:
+    if not isinstance(value, list) or (length is not None and len(value) != length):
+        raise TypeError("a list is missing or of another length")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("a whole number is missing")
+    return value
+
+
+def _within(value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise ValueError(f"{value} is not between {low} and {high}")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError("a number is missing")
+    return float(value)
+
+
+def _numbers(value: Any, length: int) -> tuple[float, ...]:
+    return tuple(_number(number) for number in _list(value, length))
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("a true or false is missing")
+    return value

@@ -1,0 +1,161 @@
+"""`header.json`: what the file holds and where each tile is. FORMAT.md specifies it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..codecs import Codec, codec_from_config
+from ..errors import MedCompressError
+from ..image import Image, check_voxel_type
+from ..tiling import Grid
+from ..transforms import Pipeline
+from .description import image_from_json, shape_from_json
+
+FORMAT = "MedCompress"
+VERSION = 1
+HEADER_NAME = "header.json"
+PADDING_NAME = "padding"
+MAXIMUM_HEADER_BYTES = 1 << 24
+MAXIMUM_TILE_VOXELS = 1 << 24
+EXPANSION = 1 << 16
+FREE_BYTES = 1 << 30
+"""A file of n bytes may decode to n * EXPANSION bytes, or to FREE_BYTES if that is more."""
+
+Entry = tuple[int, ...]
+"""(value,) of a constant block; (length, CRC-32) of a payload; (length, CRC-32, 1) of raw samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """A parsed or to be written header; ``described`` is the image without voxels, as JSON values."""
+
+    described: dict[str, Any]
+    codec: Codec
+    pipeline: Pipeline
+    grid: Grid
+    tiles: tuple[tuple[Entry, ...], ...]
+    voxel_sha256: str
+    writer: str
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Voxels along (frame, slice, row, column, component)."""
+        return shape_from_json(self.described)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the voxels."""
+        return np.dtype(self.described["type"])
+
+    @property
+    def voxel_bytes(self) -> int:
+        """Size of the decoded voxels."""
+        count = self.dtype.itemsize
+        for length in self.shape:
+            count *= length
+        return count
+
+    def coded(self) -> tuple[np.dtype, int]:
+        """Type and number of planes that the codec was given."""
+        return self.pipeline.output(self.dtype, self.shape[-1])
+
+    def image(self, voxels: np.ndarray) -> Image:
+        """The image with these voxels."""
+        return image_from_json(self.described, voxels)
+
+    def to_bytes(self) -> bytes:
+        """The JSON text, UTF-8."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "writer": self.writer,
+            "image": self.described,
+            "guarantee": {"kind": "lossless", "maximum_error": 0},
+            "voxel_sha256": self.voxel_sha256,
+            "codec": self.codec.config,
+            "transforms": self.pipeline.to_json(),
+            "grid": [self.grid.slabs, self.grid.bands, self.grid.stripes],
+            "tiles": self.tiles,
+        }
+        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def slab_name(slab: int) -> str:
+    """Member that holds the payloads of a slab, in the order of its tiles and planes."""
+    return f"tiles/{slab:06d}"
+
+
+def parse_header(text: bytes) -> Header:
+    """The header from its bytes; ValueError with the problem in a few words for anything wrong."""
+    try:
+        content = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ValueError(f"header.json is not valid JSON ({_brief(error)})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError("header.json is not that of a MedCompress file")
+    if content.get("version") != VERSION:
+        raise ValueError(
+            f"it has format version {str(content.get('version'))[:20]}, this MedCompress reads version {VERSION}; "
+            "update MedCompress"
+        )
+    try:
+        header = _build(content)
+        _check(header)
+    except MedCompressError as error:
+        raise ValueError(str(error).rstrip(".")) from error
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ValueError(f"header.json is malformed ({_brief(error)})") from error
+    return header
+
+
+def _build(content: dict[str, Any]) -> Header:
+    described = content["image"]
+    shape = shape_from_json(described)
+    check_voxel_type(np.dtype(str(described["type"])))
+    parts = [int(part) for part in content["grid"]]
+    if len(parts) != 3:
+        raise ValueError("the grid needs three numbers")
+    return Header(
+        described=described,
+        codec=codec_from_config(content["codec"]),
+        pipeline=Pipeline.from_json(content["transforms"]),
+        grid=Grid(shape[:4], *parts),
+        tiles=tuple(tuple(_entry(entry) for entry in slab) for slab in content["tiles"]),
+        voxel_sha256=str(content["voxel_sha256"]),
+        writer=str(content["writer"])[:200],
+    )
+
+
+def _entry(values: Any) -> Entry:
+    entry = tuple(int(value) for value in values)
+    if not 1 <= len(entry) <= 3 or min(entry) < 0 or max(entry) >= 1 << 64:
+        raise ValueError("a tile has an impossible entry in the table")
+    return entry
+
+
+def _check(header: Header) -> None:
+    dtype, planes = header.coded()
+    if dtype.name not in header.codec.sample_types:
+        raise ValueError(f"{header.codec.title} cannot have coded {dtype.name} samples")
+    expected = header.grid.tiles_in_slab * planes
+    if len(header.tiles) != header.grid.slab_count or any(len(slab) != expected for slab in header.tiles):
+        raise ValueError("the table of tiles does not fit the image")
+    shape, grid = header.shape, header.grid
+    # Cuts of an axis differ by one at the most.
+    largest = -(-shape[1] // grid.slabs) * -(-shape[2] // grid.bands) * -(-shape[3] // grid.stripes)
+    if largest > MAXIMUM_TILE_VOXELS:
+        raise ValueError("a tile is larger than MedCompress writes")
+    # Builds the image on a stand-in of no memory, so that what is wrong with it is found now.
+    header.image(np.broadcast_to(np.zeros((), header.dtype), shape))
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _brief(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:120]

@@ -1,0 +1,245 @@
+"""Reading an `.mcz` archive: whole, or any box of it, or checking it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+
+from ..errors import CorruptFileError, CorruptStreamError, InputError, MissingLibraryError, VerificationError
+from ..image import Image, same_voxels
+from ..parallel import ordered_map, thread_count, thread_pool
+from ..progress import Progress
+from ..tiling import Region, Span
+from .archive import ArchiveReader
+from .header import (
+    EXPANSION,
+    FREE_BYTES,
+    HEADER_NAME,
+    MAXIMUM_HEADER_BYTES,
+    PADDING_NAME,
+    Entry,
+    Header,
+    parse_header,
+    slab_name,
+)
+from .tile_coding import TileCoder
+
+
+class Reader:
+    """An open `.mcz`. Use as a context manager; safe to read from several threads.
+
+    Opening reads the header only. Every claim of the file is checked before memory is taken for
+    it, and every error is a CorruptFileError that names the file and the problem.
+    """
+
+    def __init__(self, source: str | os.PathLike[str] | BinaryIO, threads: int | None = None) -> None:
+        self._threads = thread_count(threads)
+        self._owned = isinstance(source, (str, os.PathLike))
+        self.name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the compressed image in memory"
+        self._stream = _opened(source) if isinstance(source, (str, os.PathLike)) else source
+        try:
+            self._archive = ArchiveReader(self._stream, self.name)
+            self.header = self._read_header()
+        except BaseException:
+            self.close()
+            raise
+        self._starts = [
+            list(accumulate((entry[0] if len(entry) > 1 else 0 for entry in slab), initial=0))
+            for slab in self.header.tiles
+        ]
+        shape = self.header.shape
+        self._coder = TileCoder(self.header.codec, self.header.pipeline, self.header.dtype, shape[-1])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self._archive.size
+
+    def close(self) -> None:
+        """Close the file, if this reader opened it."""
+        if self._owned:
+            self._stream.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def read(self, progress: Progress | None = None) -> Image:
+        """The whole image; its voxels are checked against the recorded SHA-256."""
+        progress = progress or Progress()
+        voxels = self._allocate(self.header.shape)
+        digest = hashlib.sha256()
+        hashed = 0
+        for slab, regions in self._decoded(progress, "Decompressing"):
+            for region, tile in regions:
+                region.of(voxels)[...] = tile
+            frame, part = divmod(slab, self.header.grid.slabs)
+            stop = self.header.shape[1] * (part + 1) // self.header.grid.slabs
+            block = voxels[frame, hashed:stop]
+            digest.update(np.ascontiguousarray(block.astype(block.dtype.newbyteorder("<"), copy=False)).data)
+            hashed = stop % self.header.shape[1]
+        self._check_digest(digest.hexdigest())
+        return self._image(voxels)
+
+    def read_region(
+        self, frame: int = 0, slices: Span | None = None, rows: Span | None = None, columns: Span | None = None
+    ) -> np.ndarray:
+        """Voxels (slice, row, column, component) of a box of one frame, decoding only the tiles it touches.
+
+        Spans are half-open; None is the whole axis. IndexError if the box is not inside the image.
+        """
+        shape = self.header.shape
+        spans = [span or (0, length) for span, length in zip((slices, rows, columns), shape[1:4], strict=True)]
+        if not 0 <= frame < shape[0] or any(
+            not 0 <= start < stop <= length for (start, stop), length in zip(spans, shape[1:4], strict=True)
+        ):
+            raise IndexError(f"Frame {frame} and spans {spans} are not inside an image of shape {shape[:4]}.")
+        wanted = Region(frame, *spans)
+        result = self._allocate((*wanted.shape, shape[-1]))
+        jobs = [
+            (slab, number, tile)
+            for slab in self.header.grid.slabs_touching(wanted)
+            for number, tile in enumerate(self.header.grid.tiles_of_slab(slab))
+            if tile.intersection(wanted)
+        ]
+        with thread_pool(self._threads) as pool:
+            reading = ((self._payloads(slab, number), tile) for slab, number, tile in jobs)
+            for region, tile in ordered_map(pool, lambda job: self._decode(*job), reading, 3 * self._threads + 1):
+                common = region.intersection(wanted)
+                assert common is not None
+                result[common.relative_to(wanted)] = tile[common.relative_to(region)]
+        return result
+
+    def verify(self, original: np.ndarray | None = None, progress: Progress | None = None) -> None:
+        """Decode everything and compare, without holding it.
+
+        With ``original``, compare every bit of every voxel; else compare the recorded SHA-256.
+
+        Raises VerificationError if the voxels differ from the original.
+        """
+        progress = progress or Progress()
+        if original is None:
+            self.read(progress)
+            return
+        if original.shape != self.header.shape or original.dtype != self.header.dtype:
+            raise VerificationError(f'"{self.name}" holds another shape or type than the original.')
+        for _, regions in self._decoded(progress, "Verifying", original):
+            if any(tile is not None for _, tile in regions):
+                raise VerificationError(
+                    f'"{self.name}" did not decode to the original with {self.header.codec.title}; nothing was kept. '
+                    "Choose another codec and report this."
+                )
+
+    def _read_header(self) -> Header:
+        if HEADER_NAME not in self._archive:
+            raise self._archive.corrupt("it is not a MedCompress file (no header.json)")
+        if self._archive.member_size(HEADER_NAME) > MAXIMUM_HEADER_BYTES:
+            raise self._archive.corrupt("its header is unreasonably large")
+        try:
+            header = parse_header(self._archive.read(HEADER_NAME))
+        except ValueError as error:
+            raise self._archive.corrupt(str(error)) from error
+        if header.voxel_bytes > max(FREE_BYTES, self._archive.size * EXPANSION):
+            raise self._archive.corrupt(
+                f"it announces {header.voxel_bytes:,} bytes of voxels, far more than its {self._archive.size:,} bytes can hold"
+            )
+        known = {HEADER_NAME, PADDING_NAME, *(slab_name(slab) for slab in range(header.grid.slab_count))}
+        for name in self._archive.names():
+            if name not in known:
+                raise self._archive.corrupt(f'it has a member "{name[:60]}" that does not belong there')
+        for slab, entries in enumerate(header.tiles):
+            stored = sum(entry[0] for entry in entries if len(entry) > 1)
+            if stored != self._archive.member_size(slab_name(slab)):
+                raise self._archive.corrupt(f'"{slab_name(slab)}" does not have the size of its tiles')
+        return header
+
+    def _allocate(self, shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            return np.empty(shape, self.header.dtype)
+        except MemoryError as error:
+            raise InputError(
+                f'"{self.name}" holds {self.header.voxel_bytes / 2**30:.1f} GiB of voxels, more than this computer '
+                "has free; close other data, or read a region of it."
+            ) from error
+
+    def _payloads(self, slab: int, number: int) -> tuple[tuple[Entry, ...], list[bytes]]:
+        """Entries and payloads of one tile."""
+        table = self.header.tiles[slab]
+        planes = len(table) // self.header.grid.tiles_in_slab
+        first = number * planes
+        start = self._starts[slab][first]
+        entries, payloads = table[first : first + planes], []
+        for entry in entries:
+            length = entry[0] if len(entry) > 1 else 0
+            payloads.append(self._archive.read(slab_name(slab), start, length) if length else b"")
+            start += length
+        return entries, payloads
+
+    def _decode(self, coded: tuple[tuple[Entry, ...], list[bytes]], region: Region) -> tuple[Region, np.ndarray]:
+        try:
+            return region, self._coder.decode(*coded, region)
+        except CorruptStreamError as error:
+            raise CorruptFileError(f'Cannot read "{self.name}": {str(error).rstrip(".")}.') from error
+        except MissingLibraryError as error:
+            raise MissingLibraryError(f'Cannot read "{self.name}": {error}') from error
+
+    def _decoded(
+        self, progress: Progress, stage: str, original: np.ndarray | None = None
+    ) -> Iterator[tuple[int, list[tuple[Region, np.ndarray | None]]]]:
+        """Slab numbers with their decoded tiles, in order; None for a tile equal to the original."""
+        grid = self.header.grid
+
+        def decode(job: tuple[tuple[tuple[Entry, ...], list[bytes]], Region]) -> tuple[Region, np.ndarray | None]:
+            region, tile = self._decode(*job)
+            if original is not None and same_voxels(tile, region.of(original)):
+                return region, None
+            return region, tile
+
+        jobs = (
+            (self._payloads(slab, number), tile)
+            for slab in range(grid.slab_count)
+            for number, tile in enumerate(grid.tiles_of_slab(slab))
+        )
+        with thread_pool(self._threads) as pool:
+            tiles = ordered_map(pool, decode, jobs, 3 * self._threads + 1)
+            try:
+                for slab in range(grid.slab_count):
+                    regions = []
+                    for number in range(grid.tiles_in_slab):
+                        regions.append(next(tiles))
+                        progress.report((slab + (number + 1) / grid.tiles_in_slab) / grid.slab_count, stage)
+                    yield slab, regions
+            finally:
+                tiles.close()  # type: ignore[attr-defined]
+
+    def _check_digest(self, digest: str) -> None:
+        if digest != self.header.voxel_sha256:
+            raise self._archive.corrupt("the decoded voxels do not have the recorded SHA-256")
+
+    def _image(self, voxels: np.ndarray) -> Image:
+        try:
+            return self.header.image(voxels)
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._archive.corrupt(f"its description is malformed ({error})") from error
+
+
+def _opened(path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except FileNotFoundError as error:
+        raise InputError(f'There is no file "{path}".') from error
+    except IsADirectoryError as error:
+        raise InputError(f'"{path}" is a folder, not a .mcz file.') from error
+    except OSError as error:
+        raise InputError(f'Cannot read "{path}": {error.strerror or error}.') from error

@@ -1,0 +1,139 @@
+"""The one thing that flows through MedCompress: voxels, where they are, what they mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from .appearance import Display
+from .errors import UnsupportedImageError
+from .segments import Segmentation
+
+SUPPORTED_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+AXES = ("frame", "slice", "row", "column", "component")
+
+
+class Kind(str, Enum):
+    """What a voxel's components are."""
+
+    SCALAR = "scalar"
+    LABEL = "label"
+    VECTOR = "vector"
+    COLOR = "color"
+    SEGMENTATION = "segmentation"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where voxels are in patient space (right, anterior, superior; millimetres).
+
+    Kept as origin, spacing and directions, because both MRML and ITK keep it so and going
+    through the 4x4 product and back changes last bits. ``directions[r][c]`` is the r-th RAS
+    coordinate of the unit vector along the c-th index axis (I = column, J = row, K = slice).
+    """
+
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    directions: tuple[tuple[float, float, float], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+    def __post_init__(self) -> None:
+        numbers = [*self.origin, *self.spacing, *(value for row in self.directions for value in row)]
+        if len(numbers) != 15 or len(self.directions) != 3 or any(len(row) != 3 for row in self.directions):
+            raise UnsupportedImageError("The geometry needs 3 origin, 3 spacing and 3x3 direction values.")
+        if not all(math.isfinite(number) for number in numbers):
+            raise UnsupportedImageError("The geometry holds NaN or infinity; set a finite origin, spacing and directions.")
+        if min(self.spacing) <= 0:
+            raise UnsupportedImageError(f"The voxel spacing {self.spacing} is not positive; set a positive spacing in mm.")
+
+    @property
+    def ijk_to_ras(self) -> np.ndarray:
+        """The 4x4 matrix from (column, row, slice, 1) to (R, A, S, 1) in mm."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.array(self.directions) * np.array(self.spacing)
+        matrix[:3, 3] = self.origin
+        return matrix
+
+
+@dataclass(frozen=True)
+class FrameAxis:
+    """The fourth axis: one index value a frame, as text (the way MRML sequences keep it)."""
+
+    values: tuple[str, ...]
+    name: str = "frame"
+    unit: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A slice, volume, RGB volume, label volume, segmentation or sequence.
+
+    Attributes:
+        voxels: array of shape (frame, slice, row, column, component), one of SUPPORTED_TYPES,
+            native byte order. It may be a view of a node's memory and is never written to.
+        geometry: the same for all frames.
+        kind: meaning of the components. For a segmentation they are layers of labels.
+        name: what the user calls it.
+        dimension: number of index axes in the file it came from: 2, 3 or 4 (with frames).
+        quantity, units: coded entries as MRML writes them, empty if not stated.
+        attributes: key to text, kept as they are.
+    """
+
+    voxels: np.ndarray
+    geometry: Geometry = field(default_factory=Geometry)
+    kind: Kind = Kind.SCALAR
+    name: str = ""
+    dimension: int = 3
+    quantity: str = ""
+    units: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    frame_axis: FrameAxis | None = None
+    display: Display | None = None
+    segmentation: Segmentation | None = None
+
+    def __post_init__(self) -> None:
+        check_voxel_type(self.voxels.dtype, self.name)
+        if self.voxels.ndim != len(AXES):
+            raise UnsupportedImageError(f"Voxels need the five axes {', '.join(AXES)}; got {self.voxels.ndim}.")
+        if self.voxels.size == 0:
+            raise UnsupportedImageError(f'"{self.name or "The image"}" has no voxels; load or create an image first.')
+        if not self.voxels.dtype.isnative:
+            raise UnsupportedImageError("Voxels must be in native byte order; convert them with numpy's astype first.")
+        if self.frame_axis is not None and len(self.frame_axis.values) != len(self.voxels):
+            raise UnsupportedImageError(
+                f"{len(self.voxels)} frames need as many index values, not {len(self.frame_axis.values)}."
+            )
+        if self.frame_axis is None and len(self.voxels) != 1:
+            raise UnsupportedImageError(f"{len(self.voxels)} frames need a frame axis that names them.")
+        if (self.kind is Kind.SEGMENTATION) != (self.segmentation is not None):
+            raise UnsupportedImageError("A segmentation needs its segments described, and nothing else may have them.")
+        if self.kind in (Kind.LABEL, Kind.SEGMENTATION) and self.voxels.dtype.kind == "f":
+            raise UnsupportedImageError("Labels must be integers; cast the label volume to an integer type first.")
+
+    @property
+    def voxel_count(self) -> int:
+        """Number of samples: frames x slices x rows x columns x components."""
+        return int(self.voxels.size)
+
+
+def check_voxel_type(dtype: np.dtype, name: str = "") -> None:
+    """Raise UnsupportedImageError unless voxels of this type can be kept exactly."""
+    if dtype.name not in SUPPORTED_TYPES:
+        subject = f'"{name}" has' if name else "The image has"
+        raise UnsupportedImageError(
+            f"{subject} voxels of type {dtype.name}, which is not supported; cast it to one of {', '.join(SUPPORTED_TYPES)}."
+        )
+
+
+def same_voxels(first: np.ndarray, second: np.ndarray) -> bool:
+    """True if both arrays have the same shape, type and bits (NaN payloads and signed zeros included)."""
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    if first.dtype.kind == "f":
+        bits = np.dtype(f"u{first.dtype.itemsize}")
+        first, second = np.ascontiguousarray(first).view(bits), np.ascontiguousarray(second).view(bits)
+    return bool(np.array_equal(first, second))

@@ -1,0 +1,82 @@
+"""What a compression achieved, as named figures and a readable line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CompressResult:
+    """Figures of one compression.
+
+    Attributes:
+        path: the file, or empty for a compression in memory.
+        original_bytes: voxels in memory. compressed_bytes: the whole file.
+        voxel_count: samples (components counted each).
+        codec, transforms: what was used, by id.
+        compress_seconds: from voxels to the finished file, choosing included, verifying not.
+        verify_seconds: decoding what was written and comparing; 0 where that was turned off.
+        guarantee: in words.
+    """
+
+    path: str
+    original_bytes: int
+    compressed_bytes: int
+    voxel_count: int
+    codec: str
+    transforms: tuple[str, ...]
+    compress_seconds: float
+    verify_seconds: float
+    guarantee: str = "identical to the original"
+    verified: bool = True
+
+    @property
+    def ratio(self) -> float:
+        """Original bytes a compressed byte."""
+        return self.original_bytes / self.compressed_bytes
+
+    @property
+    def bits_per_voxel(self) -> float:
+        """Compressed bits a sample."""
+        return 8 * self.compressed_bytes / self.voxel_count
+
+    @property
+    def seconds(self) -> float:
+        """The whole wait: compressing and verifying."""
+        return self.compress_seconds + self.verify_seconds
+
+    @property
+    def megabytes_per_second(self) -> float:
+        """Original megabytes (10^6 bytes) a second of the whole wait."""
+        return self.original_bytes / 1e6 / max(self.seconds, 1e-9)
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures as JSON values."""
+        return {
+            **asdict(self),
+            "ratio": self.ratio,
+            "bits_per_voxel": self.bits_per_voxel,
+            "megabytes_per_second": self.megabytes_per_second,
+        }
+
+    def __str__(self) -> str:
+        proof = f"verified: {self.guarantee}" if self.verified else f"{self.guarantee}, not verified"
+        where = f"{self.path}: " if self.path else ""
+        return (
+            f"{where}{readable_bytes(self.original_bytes)} -> {readable_bytes(self.compressed_bytes)}, "
+            f"ratio {self.ratio:.2f}, {self.bits_per_voxel:.3f} bits per voxel, "
+            f"{self.megabytes_per_second:.0f} MB/s, {self.codec} ({proof})"
+        )
+
+
+def readable_bytes(count: int) -> str:
+    """A size in decimal units, as disks are sold: 29.4 MB."""
+    if count < 1000:
+        return f"{count} bytes"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.95:
+            break
+    return f"{value:.1f} {unit}"

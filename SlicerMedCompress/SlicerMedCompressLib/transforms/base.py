@@ -1,0 +1,47 @@
+"""What every reversible step before coding offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..tiling import Region
+
+
+class Transform(ABC):
+    """A reversible map of voxels, applied to one tile at a time.
+
+    Tiles are arrays (slice, row, column, component). ``forward`` and ``inverse`` are exact
+    opposites on every value the image holds, and need nothing but the tile and where it is.
+    """
+
+    id: ClassVar[str]
+
+    @abstractmethod
+    def output(self, dtype: np.dtype, components: int) -> tuple[np.dtype, int]:
+        """Type and number of components of what ``forward`` gives, from those of what it gets.
+
+        Raises CorruptStreamError if this step cannot follow such an input.
+        """
+
+    @abstractmethod
+    def forward(self, tile: np.ndarray, region: Region) -> np.ndarray:
+        """The tile as it goes to the next step or the codec."""
+
+    @abstractmethod
+    def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
+        """The tile as it was before ``forward``.
+
+        Raises CorruptStreamError where a value cannot come from ``forward``.
+        """
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Everything ``from_json`` needs, as JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, parameters: dict[str, Any]) -> Transform:
+        """The transform from what ``to_json`` gave; ValueError, TypeError or KeyError if it is not that."""
