@@ -60,12 +60,16 @@ class Geometry:
 
 @dataclass(frozen=True)
 class FrameAxis:
-    """The fourth axis: one index value a frame, as text (the way MRML sequences keep it)."""
+    """The fourth axis: one index value a frame, as text (the way MRML sequences keep it).
+
+    ``names`` are those of the frames, or empty where they have none of their own.
+    """
 
     values: tuple[str, ...]
     name: str = "frame"
     unit: str = ""
     numeric: bool = True
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +111,8 @@ class Image:
             raise UnsupportedImageError(
                 f"{len(self.voxels)} frames need as many index values, not {len(self.frame_axis.values)}."
             )
+        if self.frame_axis is not None and len(self.frame_axis.names) not in (0, len(self.voxels)):
+            raise UnsupportedImageError("Either every frame has a name, or none.")
         if self.frame_axis is None and len(self.voxels) != 1:
             raise UnsupportedImageError(f"{len(self.voxels)} frames need a frame axis that names them.")
         if (self.kind is Kind.SEGMENTATION) != (self.segmentation is not None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ def thread_pool(requested: int | None) -> ThreadPoolExecutor:
 
 def ordered_map(
     pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """``map`` in order with at most ``ahead`` calls started and not yet consumed.
 
     When the consumer stops early (an error, a cancellation) calls not yet begun are dropped

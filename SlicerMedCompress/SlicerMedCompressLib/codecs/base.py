@@ -120,21 +120,27 @@ def stack(block: np.ndarray, folded: bool = True) -> np.ndarray:
     Folded, every second slice is upside down, so that where one slice ends the next begins
     at the same place in the body and prediction has no seam.
     """
-    if folded and block.shape[0] > 1:
-        block = block.copy()
-        block[1::2] = block[1::2, ::-1].copy()
-    return np.ascontiguousarray(block).reshape(-1, block.shape[2])
+    if not folded or block.shape[0] == 1:
+        return np.ascontiguousarray(block).reshape(-1, block.shape[2])
+    tall = np.empty(block.shape, block.dtype)
+    _fold(block, tall)
+    return tall.reshape(-1, block.shape[2])
 
 
 def unstack(tall: np.ndarray, shape: tuple[int, int, int], dtype: np.dtype, folded: bool = True) -> np.ndarray:
     """The block from its tall image; CorruptStreamError if shape or type differ."""
     if tall.dtype != dtype or tall.size != shape[0] * shape[1] * shape[2] or tall.shape[-1] != shape[2]:
         raise CorruptStreamError(f"A tile decoded to {tall.dtype.name} {tall.shape}, not to {dtype.name} {shape}.")
-    block = tall.reshape(shape)
-    if folded and shape[0] > 1:
-        block = block.copy()
-        block[1::2] = block[1::2, ::-1].copy()
+    if not folded or shape[0] == 1:
+        return tall.reshape(shape)
+    block = np.empty(shape, dtype)
+    _fold(tall.reshape(shape), block)
     return block
+
+
+def _fold(source: np.ndarray, target: np.ndarray) -> None:
+    target[0::2] = source[0::2]
+    target[1::2] = source[1::2, ::-1]
 
 
 def significant_bits(block: np.ndarray) -> int:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..tiling import TileShape
 from .base import Codec, stack, unstack
 from .native import native_errors
 from .stream_headers import check_size, jpeg2000_size
@@ -19,6 +20,7 @@ class HighThroughputJpeg2000(Codec):
     id: ClassVar[str] = "htj2k"
     title: ClassVar[str] = "HTJ2K"
     family: ClassVar[str] = "2D wavelet"
+    tile: ClassVar[TileShape] = TileShape(8, 128, 256)
 
     def encode(self, block: np.ndarray) -> bytes:
         codec = self._library()

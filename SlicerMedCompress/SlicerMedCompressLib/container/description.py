@@ -7,7 +7,7 @@ that type raises ValueError, TypeError or KeyError, which the reader turns into 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 import numpy as np
@@ -38,10 +38,21 @@ def image_to_json(image: Image) -> dict[str, Any]:
     if image.frame_axis is not None:
         described["frames"] = asdict(image.frame_axis)
     if image.display is not None:
-        described["display"] = asdict(image.display)
+        described["display"] = _without_defaults(image.display)
     if image.segmentation is not None:
-        described["segmentation"] = asdict(image.segmentation)
+        segments = [_without_defaults(segment) for segment in image.segmentation.segments]
+        described["segmentation"] = {**_without_defaults(image.segmentation), "segments": segments}
     return described
+
+
+def _without_defaults(instance: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not as its class has them; readers fill in the rest."""
+    values, kept = asdict(instance), {}
+    for field in fields(instance):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if getattr(instance, field.name) != default:
+            kept[field.name] = values[field.name]
+    return kept
 
 
 def shape_from_json(described: Mapping[str, Any]) -> tuple[int, int, int, int, int]:
@@ -80,26 +91,27 @@ def _frame_axis(described: Mapping[str, Any]) -> FrameAxis:
         _text(described["name"]),
         _text(described["unit"]),
         _boolean(described["numeric"]),
+        tuple(_text(name) for name in _list(described["names"])),
     )
 
 
 def _display(described: Mapping[str, Any]) -> Display:
-    table = described["color_table"]
     optional = ("window", "level", "lower_threshold", "upper_threshold")
     flags = ("auto_window_level", "auto_threshold", "apply_threshold", "interpolate", "inverted", "visible")
-    return Display(
-        **{key: None if described[key] is None else _number(described[key]) for key in optional},
-        **{key: _boolean(described[key]) for key in flags},
-        opacity=_number(described["opacity"]),
-        color_table=None if table is None else _color_table(table),
-    )
+    settings: dict[str, Any] = {key: _number(described[key]) for key in optional if key in described}
+    settings.update({key: _boolean(described[key]) for key in flags if key in described})
+    if "opacity" in described:
+        settings["opacity"] = _number(described["opacity"])
+    if "color_table" in described:
+        settings["color_table"] = _color_table(described["color_table"])
+    return Display(**settings)
 
 
 def _color_table(described: Mapping[str, Any]) -> ColorTable:
     names = tuple(_text(name) for name in _list(described["names"]))
     colors = tuple(_numbers(color, 4) for color in _list(described["colors"]))
     defined = tuple(_boolean(flag) for flag in _list(described["defined"]))
-    if len(names) != len(colors) or len(defined) not in (0, len(names)) or len(names) > 1 << 20:
+    if len(names) != len(colors) or len(defined) not in (0, len(names)):
         raise ValueError("the colour table needs a colour for each name")
     return ColorTable(
         _text(described["node_id"]),
@@ -112,30 +124,33 @@ def _color_table(described: Mapping[str, Any]) -> ColorTable:
 
 
 def _segmentation(described: Mapping[str, Any]) -> Segmentation:
-    offset = [_integer(step) for step in _list(described["extent_offset"], 3)]
-    origin = described["reference_origin"]
-    return Segmentation(
-        tuple(_segment(segment) for segment in _list(described["segments"])),
-        _text(described["source_representation"]),
-        tuple(_text(name) for name in _list(described["representations"])),
-        _text(described["conversion_parameters"]),
-        (_within(offset[0], -(1 << 30), 1 << 30), _within(offset[1], -(1 << 30), 1 << 30), _within(offset[2], -(1 << 30), 1 << 30)),
-        None if origin is None else _numbers(origin, 3),  # type: ignore[arg-type]
-    )
+    settings: dict[str, Any] = {"segments": tuple(_segment(segment) for segment in _list(described["segments"]))}
+    for key in ("source_representation", "conversion_parameters"):
+        if key in described:
+            settings[key] = _text(described[key])
+    if "representations" in described:
+        settings["representations"] = tuple(_text(name) for name in _list(described["representations"]))
+    if "extent_offset" in described:
+        steps = _list(described["extent_offset"], 3)
+        settings["extent_offset"] = tuple(_within(_integer(step), -(1 << 30), 1 << 30) for step in steps)
+    if "reference_origin" in described:
+        settings["reference_origin"] = _numbers(described["reference_origin"], 3)
+    return Segmentation(**settings)
 
 
 def _segment(described: Mapping[str, Any]) -> Segment:
+    flags = ("color_auto_generated", "name_auto_generated", "visible")
+    settings: dict[str, Any] = {key: _boolean(described[key]) for key in flags if key in described}
+    if "opacity" in described:
+        settings["opacity"] = _number(described["opacity"])
     return Segment(
-        _text(described["identifier"]),
-        _text(described["name"]),
-        _within(_integer(described["label_value"]), -(1 << 31), (1 << 32) - 1),
-        _within(_integer(described["layer"]), 0, 1 << 16),
-        _numbers(described["color"], 3),  # type: ignore[arg-type]
-        _boolean(described["color_auto_generated"]),
-        _boolean(described["name_auto_generated"]),
-        _texts(described["tags"]),
-        _number(described["opacity"]),
-        _boolean(described["visible"]),
+        identifier=_text(described["identifier"]),
+        name=_text(described["name"]),
+        label_value=_within(_integer(described["label_value"]), -(1 << 31), (1 << 32) - 1),
+        layer=_within(_integer(described["layer"]), 0, 1 << 16),
+        color=_numbers(described["color"], 3),  # type: ignore[arg-type]
+        tags=_texts(described.get("tags", {})),
+        **settings,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -81,9 +81,11 @@ class Reader:
         voxels = self._allocate(self.header.shape)
         digest = hashlib.sha256()
         hashed = 0
-        for slab, regions in self._decoded(progress, "Decompressing"):
-            for region, tile in regions:
-                region.of(voxels)[...] = tile
+
+        def place(region: Region, tile: np.ndarray) -> None:
+            region.of(voxels)[...] = tile
+
+        for slab in self._slabs(place, progress, "Decompressing"):
             frame, part = divmod(slab, self.header.grid.slabs)
             stop = self.header.shape[1] * (part + 1) // self.header.grid.slabs
             block = voxels[frame, hashed:stop]
@@ -134,12 +136,16 @@ class Reader:
             return
         if original.shape != self.header.shape or original.dtype != self.header.dtype:
             raise VerificationError(f'"{self.name}" holds another shape or type than the original.')
-        for _, regions in self._decoded(progress, "Verifying", original):
-            if any(tile is not None for _, tile in regions):
+
+        def compare(region: Region, tile: np.ndarray) -> None:
+            if not same_voxels(tile, region.of(original)):
                 raise VerificationError(
                     f'"{self.name}" did not decode to the original with {self.header.codec.title}; nothing was kept. '
                     "Choose another codec and report this."
                 )
+
+        for _ in self._slabs(compare, progress, "Verifying"):
+            pass
 
     def _read_header(self) -> Header:
         if HEADER_NAME not in self._archive:
@@ -194,17 +200,12 @@ class Reader:
         except MissingLibraryError as error:
             raise MissingLibraryError(f'Cannot read "{self.name}": {error}') from error
 
-    def _decoded(
-        self, progress: Progress, stage: str, original: np.ndarray | None = None
-    ) -> Iterator[tuple[int, list[tuple[Region, np.ndarray | None]]]]:
-        """Slab numbers with their decoded tiles, in order; None for a tile equal to the original."""
+    def _slabs(self, use: Callable[[Region, np.ndarray], None], progress: Progress, stage: str) -> Iterator[int]:
+        """Decode all tiles in parallel, give each to ``use`` on its thread, yield slabs as they are complete."""
         grid = self.header.grid
 
-        def decode(job: tuple[tuple[tuple[Entry, ...], list[bytes]], Region]) -> tuple[Region, np.ndarray | None]:
-            region, tile = self._decode(*job)
-            if original is not None and same_voxels(tile, region.of(original)):
-                return region, None
-            return region, tile
+        def decode(job: tuple[tuple[tuple[Entry, ...], list[bytes]], Region]) -> None:
+            use(*self._decode(*job))
 
         jobs = (
             (self._payloads(slab, number), tile)
@@ -215,13 +216,12 @@ class Reader:
             tiles = ordered_map(pool, decode, jobs, 3 * self._threads + 1)
             try:
                 for slab in range(grid.slab_count):
-                    regions = []
                     for number in range(grid.tiles_in_slab):
-                        regions.append(next(tiles))
+                        next(tiles)
                         progress.report((slab + (number + 1) / grid.tiles_in_slab) / grid.slab_count, stage)
-                    yield slab, regions
+                    yield slab
             finally:
-                tiles.close()  # type: ignore[attr-defined]
+                tiles.close()
 
     def _check_digest(self, digest: str) -> None:
         if digest != self.header.voxel_sha256:

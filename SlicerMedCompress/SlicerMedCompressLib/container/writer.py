@@ -52,7 +52,7 @@ def write_archive(
             tables.append(tuple(entry for entry, _ in blocks))
             archive.add(slab_name(slab), (payload for _, payload in blocks))
     finally:
-        coded.close()  # type: ignore[attr-defined]
+        coded.close()
         sha256 = hashing.result()
     header = Header(
         image_to_json(image), codec, pipeline, grid, tuple(tables), sha256, f"MedCompress {__version__}"

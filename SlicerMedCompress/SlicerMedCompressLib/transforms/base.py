@@ -34,7 +34,8 @@ class Transform(ABC):
     def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
         """The tile as it was before ``forward``.
 
-        Raises CorruptStreamError where a value cannot come from ``forward``.
+        Values that cannot come from ``forward`` give some tile or CorruptStreamError, never more
+        memory; whether the voxels are right is for the checksums to say.
         """
 
     @abstractmethod

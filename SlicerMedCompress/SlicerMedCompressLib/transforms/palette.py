@@ -52,9 +52,10 @@ class Palette(Transform):
         return np.asarray(self._ranks.take(tile))
 
     def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
-        if tile.size and int(tile.max()) >= len(self.values):
-            raise CorruptStreamError("A decoded voxel is not in the recorded palette.")
-        return np.asarray(self.values.take(tile))
+        try:
+            return np.asarray(self.values.take(tile))
+        except IndexError as error:
+            raise CorruptStreamError("A decoded voxel is not in the recorded palette.") from error
 
     def to_json(self) -> dict[str, Any]:
         occurs = np.zeros(int(self.values[-1]) + 1, np.uint8)

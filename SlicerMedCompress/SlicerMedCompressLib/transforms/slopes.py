@@ -138,8 +138,8 @@ def slope_of(values: np.ndarray) -> float | None:
     exact = magnitudes.astype(np.float64)
     halves = np.spacing(magnitudes).astype(np.float64) / 2
     step = exact[0]
-    for value, half in zip(exact[1:64], halves[1:64], strict=True):
-        step = _common_divisor(float(value), float(step), 4 * float(half))
+    for value in exact[1:64]:
+        step = _common_divisor(float(value), float(step), float(value) * 2.0**-20)
     if step <= 0 or exact[-1] / step >= LARGEST_INTEGER:
         return None
     # Doubling windows: a slope good to one part in n identifies multiples up to n / 2.
