@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from .codecs import Codec
 from .codecs.blosc2 import Blosc2
 from .codecs.crackle import Crackle
-from .codecs.htj2k import HighThroughputJpeg2000
 from .codecs.jpegls import JpegLs
 from .codecs.jpegxl import JpegXl
 from .codecs.pcodec import Pcodec
@@ -25,7 +24,7 @@ from .transforms import Facts, Pipeline, pipelines
 
 SAMPLED_TILES = 4
 SAMPLED_TILE = TileShape(8, 128, 128)
-SAMPLED_LABELS = Crackle.tile
+SAMPLED_LABELS = Crackle().tile
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ PRESETS: dict[str, Preset] = {
             "Fast",
             "Lossless. Several times faster than NRRD to save, and smaller.",
             labels=(Crackle(), Zstandard(3), Blosc2(1)),
-            integers=(JpegXl(1), HighThroughputJpeg2000(), Zstandard(1)),
+            integers=(JpegXl(1),),
             floats=(Pcodec(4), Blosc2(1)),
         ),
         Preset(

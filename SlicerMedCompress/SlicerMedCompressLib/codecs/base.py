@@ -38,7 +38,6 @@ class Codec(ABC):
         id: name in files and on the terminal. title, family: for people.
         package: what to install. module: what to import.
         sample_types: numpy type names that ``encode`` takes.
-        tile: the tile it likes on large volumes.
         for_labels: whether it is meant for labels only.
     """
 
@@ -49,7 +48,6 @@ class Codec(ABC):
     package: ClassVar[str] = "imagecodecs"
     module: ClassVar[str] = "imagecodecs"
     sample_types: ClassVar[frozenset[str]] = UNSIGNED_16
-    tile: ClassVar[TileShape] = TileShape(8, 128, 128)
     for_labels: ClassVar[bool] = False
     knob: ClassVar[Knob | None] = None
 
@@ -62,6 +60,11 @@ class Codec(ABC):
                 raise ValueError(
                     f"{self.title}: {self.knob.name} must be {self.knob.minimum} to {self.knob.maximum}, not {value}."
                 )
+
+    @property
+    def tile(self) -> TileShape:
+        """The tile it likes on a large volume: small enough to decode a 64 voxel cube quickly."""
+        return TileShape(8, 128, 128)
 
     @abstractmethod
     def encode(self, block: np.ndarray) -> bytes:

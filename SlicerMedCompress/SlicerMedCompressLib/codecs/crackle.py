@@ -23,10 +23,14 @@ class Crackle(Codec):
     package: ClassVar[str] = "crackle-codec"
     module: ClassVar[str] = "crackle"
     sample_types: ClassVar[frozenset[str]] = frozenset({"uint8", "uint16", "uint32", "uint64"})
-    tile: ClassVar[TileShape] = TileShape(64, 256, 256)
     for_labels: ClassVar[bool] = True
     knob: ClassVar[Knob] = Knob("markov_order", 0, 10, "size of the model of border directions")
     markov_order: int = 5
+
+    @property
+    def tile(self) -> TileShape:
+        """Larger than others': labels cost little, so headers weigh more."""
+        return TileShape(64, 256, 256)
 
     def encode(self, block: np.ndarray) -> bytes:
         codec = self._library()

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..tiling import TileShape
 from .base import Codec, Knob, significant_bits, stack, unstack
 from .native import native_errors
 from .stream_headers import check_size, jpegxl_size
@@ -26,6 +27,11 @@ class JpegXl(Codec):
     family: ClassVar[str] = "2D prediction"
     knob: ClassVar[Knob] = Knob("effort", 1, 9, "encoding time for size; decoding slows too above 3")
     effort: int = 3
+
+    @property
+    def tile(self) -> TileShape:
+        """Effort 1 is fast enough to take twice the width, which saves it a quarter of its time."""
+        return TileShape(8, 128, 256 if self.effort == 1 else 128)
 
     @property
     def _folded(self) -> bool:

@@ -34,31 +34,56 @@ def display_of(node: Any) -> Display | None:
     )
 
 
+DISPLAY_CLASSES = {
+    "vtkMRMLScalarVolumeNode": "vtkMRMLScalarVolumeDisplayNode",
+    "vtkMRMLLabelMapVolumeNode": "vtkMRMLLabelMapVolumeDisplayNode",
+    "vtkMRMLVectorVolumeNode": "vtkMRMLVectorVolumeDisplayNode",
+}
+
+
 def apply_display(node: Any, stored: Display | None) -> None:
-    """Give a volume node in a scene a display node with the stored settings."""
-    if node.GetDisplayNode() is None:
+    """Give a volume node in a scene a display node with the stored settings, or the default one.
+
+    Window, level and thresholds come back as values, with the automatic choice off: it would go
+    through all voxels again to find the same values, which takes Slicer longer than decoding.
+    """
+    if stored is None:
         node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
-    if stored is None or display is None:
         return
+    scene = node.GetScene()
+    display = scene.CreateNodeByClass(DISPLAY_CLASSES[node.GetClassName()])
+    display.UnRegister(None)
     if display.IsA("vtkMRMLScalarVolumeDisplayNode"):
-        # Automatic settings are switched off first: they would override what is set next.
-        display.SetAutoWindowLevel(False)
-        display.SetAutoThreshold(False)
-        if stored.window is not None and stored.level is not None:
-            display.SetWindowLevel(stored.window, stored.level)
-        if stored.lower_threshold is not None and stored.upper_threshold is not None:
-            display.SetThreshold(stored.lower_threshold, stored.upper_threshold)
-        display.SetApplyThreshold(stored.apply_threshold)
-        display.SetInterpolate(stored.interpolate)
-        display.SetInvertDisplayScalarRange(stored.inverted)
-        display.SetAutoWindowLevel(stored.auto_window_level)
-        display.SetAutoThreshold(stored.auto_threshold)
+        _apply_window(display, stored)
     display.SetVisibility(stored.visible)
     display.SetOpacity(stored.opacity)
-    color = _color_node(node.GetScene(), stored.color_table)
+    scene.AddNode(display)
+    color = _color_node(scene, stored.color_table)
     if color is not None:
         display.SetAndObserveColorNodeID(color.GetID())
+    else:
+        display.SetDefaultColorMap()
+    node.SetAndObserveDisplayNodeID(display.GetID())
+
+
+def copy_automatic(node: Any, original: Any) -> None:
+    """Let a volume choose its window, level and thresholds itself where the original does."""
+    display, source = node.GetDisplayNode(), original.GetDisplayNode()
+    if display is not None and source is not None and display.IsA("vtkMRMLScalarVolumeDisplayNode"):
+        display.SetAutoWindowLevel(source.GetAutoWindowLevel())
+        display.SetAutoThreshold(source.GetAutoThreshold())
+
+
+def _apply_window(display: Any, stored: Display) -> None:
+    display.SetAutoWindowLevel(False)
+    display.SetAutoThreshold(False)
+    if stored.window is not None and stored.level is not None:
+        display.SetWindowLevel(stored.window, stored.level)
+    if stored.lower_threshold is not None and stored.upper_threshold is not None:
+        display.SetThreshold(stored.lower_threshold, stored.upper_threshold)
+    display.SetApplyThreshold(stored.apply_threshold)
+    display.SetInterpolate(stored.interpolate)
+    display.SetInvertDisplayScalarRange(stored.inverted)
 
 
 def _finite(value: float) -> float | None:

@@ -6,11 +6,15 @@ from typing import Any
 
 import slicer
 
+from .display import copy_automatic
+
 
 def place_beside(node: Any, original: Any) -> None:
-    """Same parent transform, and same parent item in the subject hierarchy where there is one."""
+    """Same parent transform, same automatic display settings, and same parent item in the subject hierarchy where there is one."""
     if original.IsA("vtkMRMLTransformableNode") and node.IsA("vtkMRMLTransformableNode"):
         node.SetAndObserveTransformNodeID(original.GetTransformNodeID())
+    if original.IsA("vtkMRMLVolumeNode"):
+        copy_automatic(node, original)
     scene = node.GetScene()
     # Resolving makes the hierarchy if there is none; that is Slicer's business, not ours.
     if scene.GetNumberOfNodesByClass("vtkMRMLSubjectHierarchyNode") == 0:

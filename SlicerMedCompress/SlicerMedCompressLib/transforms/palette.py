@@ -78,9 +78,3 @@ class Palette(Transform):
             raise ValueError("The palette holds values above its type.")
         return cls(values.astype(dtype))
 
-
-def occurring_values(values: np.ndarray, size: int) -> np.ndarray:
-    """Which of 0 to ``size`` - 1 occur in an unsigned array, as booleans."""
-    occurs = np.zeros(size, np.bool_)
-    occurs[values.ravel()] = True
-    return occurs

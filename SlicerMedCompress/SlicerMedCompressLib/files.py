@@ -1,0 +1,234 @@
+"""Image files to images and back, through SimpleITK: NRRD, NIfTI, MetaImage, TIFF, DICOM folders.
+
+A `.seg.nrrd` is a segmentation. Of a DICOM series only voxels and geometry are taken: no
+patient, study or device identifiers reach a file this way.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .codecs.base import library
+from .errors import InputError, OutputError, UnsupportedImageError
+from .image import FrameAxis, Geometry, Image, Kind, check_voxel_type
+from .segmentation_files import segmentation_from_header, segmentation_header
+
+WRITABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".tif", ".tiff")
+SEGMENTATION_SUFFIX = ".seg.nrrd"
+_KEEPS_ATTRIBUTES = (".nrrd", ".nhdr", ".mha", ".mhd")
+_ONE_FILE = (".nrrd", ".nii", ".nii.gz", ".mha", ".tif", ".tiff")
+_INTERNAL_KEYS = ("NRRD_", "ITK_", "Segment", "ModalityWorklist", "space", "kinds", "measurement frame")
+
+
+def read_image(path: str | os.PathLike[str], kind: Kind | None = None) -> Image:
+    """Any image file or DICOM folder as an image.
+
+    Args:
+        kind: what the voxels are; by default a segmentation for `.seg.nrrd`, labels where the file
+            name says so (`_label`, `-label`, `_seg`), colour for 8 bit RGB(A), else scalar or vector.
+
+    Raises:
+        InputError, UnsupportedImageError: naming the file and the problem.
+    """
+    sitk = _simpleitk()
+    source = Path(path)
+    if not source.exists():
+        raise InputError(f'There is no file or folder "{path}".')
+    try:
+        read = _read_series(sitk, source) if source.is_dir() else sitk.ReadImage(os.fspath(source))
+    except RuntimeError as error:
+        raise InputError(f'Cannot read "{path}": it is not an image that SimpleITK knows, or is damaged.') from error
+    try:
+        return _to_image(sitk, read, source, kind)
+    except UnsupportedImageError as error:
+        raise UnsupportedImageError(f'"{path}": {error}') from error
+
+
+def write_image(image: Image, path: str | os.PathLike[str], compress: bool = True) -> None:
+    """Write an image in the format that the file name ends in; an existing file is replaced at once.
+
+    Raises OutputError if the format is unknown or cannot hold the image.
+    """
+    sitk = _simpleitk()
+    target = Path(path)
+    suffix = _suffix(target)
+    if suffix not in WRITABLE and suffix != SEGMENTATION_SUFFIX:
+        raise OutputError(f'"{target.name}": choose a name that ends in {", ".join((SEGMENTATION_SUFFIX, *WRITABLE))}.')
+    if (suffix == SEGMENTATION_SUFFIX) != (image.kind is Kind.SEGMENTATION):
+        needed = SEGMENTATION_SUFFIX if image.kind is Kind.SEGMENTATION else ".nrrd or another volume format"
+        raise OutputError(f'"{target.name}": a {image.kind.value} needs a name that ends in {needed}.')
+    written = _from_image(sitk, image)
+    if image.kind is Kind.SEGMENTATION:
+        for key, text in segmentation_header(image).items():
+            written.SetMetaData(key, text)
+    elif suffix in _KEEPS_ATTRIBUTES:
+        for key, text in image.attributes.items():
+            written.SetMetaData(key, text)
+    _write(sitk, written, target, suffix, compress)
+
+
+def _write(sitk: ModuleType, written: Any, target: Path, suffix: str, compress: bool) -> None:
+    if suffix not in _ONE_FILE and suffix != SEGMENTATION_SUFFIX:
+        # A header with its data beside it: two files cannot be replaced in one move.
+        _write_with(sitk, written, target, target, compress)
+        return
+    # SimpleITK chooses the format by the name, so the file is made under a name of the same ending.
+    scratch = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    try:
+        _write_with(sitk, written, scratch, target, compress)
+        os.replace(scratch, target)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _write_with(sitk: ModuleType, written: Any, place: Path, target: Path, compress: bool) -> None:
+    try:
+        sitk.WriteImage(written, os.fspath(place), useCompression=compress)
+    except RuntimeError as error:
+        raise OutputError(
+            f'Cannot write "{target}": the folder is missing or not writable, the disk is full, '
+            f"or the format cannot hold these voxels. ({_last_line(error)})"
+        ) from error
+
+
+def _simpleitk() -> ModuleType:
+    return library("SimpleITK", "SimpleITK", "Reading and writing image files")
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower()
+    for double in (SEGMENTATION_SUFFIX, ".nii.gz"):
+        if name.endswith(double):
+            return double
+    return path.suffix.lower()
+
+
+def stem(path: Path) -> str:
+    """The file name without its suffix, `.nii.gz` and `.seg.nrrd` included."""
+    suffix = _suffix(path)
+    return path.name[: -len(suffix)] if suffix else path.name
+
+
+def _read_series(sitk: ModuleType, folder: Path) -> Any:
+    reader = sitk.ImageSeriesReader
+    series = reader.GetGDCMSeriesIDs(os.fspath(folder))
+    if not series:
+        raise InputError(f'The folder "{folder}" holds no DICOM series; name a file, or the folder of one series.')
+    if len(series) > 1:
+        raise InputError(
+            f'The folder "{folder}" holds {len(series)} DICOM series; put the files of one into a folder of its own.'
+        )
+    names = reader.GetGDCMSeriesFileNames(os.fspath(folder), series[0])
+    return sitk.ReadImage(names[0]) if len(names) == 1 else sitk.ReadImage(names)
+
+
+def _to_image(sitk: ModuleType, read: Any, source: Path, kind: Kind | None) -> Image:
+    dimension = read.GetDimension()
+    if dimension not in (2, 3, 4):
+        raise UnsupportedImageError(f"It has {dimension} dimensions; MedCompress takes 2, 3 or 4.")
+    array = sitk.GetArrayFromImage(read)
+    check_voxel_type(array.dtype)
+    components = read.GetNumberOfComponentsPerPixel()
+    frames = read.GetSize()[3] if dimension == 4 else 1
+    spatial = array.shape[1 if dimension == 4 else 0 : dimension]
+    shape = (frames, *((1,) * (3 - len(spatial))), *spatial, components)
+    keys = {key: read.GetMetaData(key) for key in read.GetMetaDataKeys()}
+    if _suffix(source) == SEGMENTATION_SUFFIX and kind in (None, Kind.SEGMENTATION):
+        kind = Kind.SEGMENTATION
+    is_text_format = _suffix(source) in (*_KEEPS_ATTRIBUTES, SEGMENTATION_SUFFIX)
+    return Image(
+        array.reshape(shape),
+        geometry=_geometry(read),
+        kind=kind or _kind(source, array.dtype, components),
+        name=stem(source),
+        dimension=dimension,
+        attributes={key: text for key, text in keys.items() if is_text_format and not key.startswith(_INTERNAL_KEYS)},
+        frame_axis=_frame_axis(read) if dimension == 4 else None,
+        segmentation=segmentation_from_header(keys) if kind is Kind.SEGMENTATION else None,
+    )
+
+
+def _kind(source: Path, dtype: np.dtype, components: int) -> Kind:
+    if components > 1:
+        return Kind.COLOR if dtype == np.uint8 and components in (3, 4) else Kind.VECTOR
+    name = stem(source).lower()
+    if dtype.kind != "f" and name.endswith(("_label", "-label", "_labels", "-labels", "_seg", "-seg", "_labelmap")):
+        return Kind.LABEL
+    return Kind.SCALAR
+
+
+def _geometry(read: Any) -> Geometry:
+    """Geometry in RAS from SimpleITK's LPS: the first two axes change sign, exactly."""
+    dimension = read.GetDimension()
+    origin, spacing = [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]
+    directions = np.eye(3)
+    own = np.array(read.GetDirection()).reshape(dimension, dimension)
+    for axis in range(min(dimension, 3)):
+        origin[axis], spacing[axis] = read.GetOrigin()[axis], read.GetSpacing()[axis]
+        directions[axis, : min(dimension, 3)] = own[axis, : min(dimension, 3)]
+    directions[:2] *= -1
+    rows = tuple((float(a), float(b), float(c)) for a, b, c in directions)
+    return Geometry((-origin[0], -origin[1], origin[2]), (spacing[0], spacing[1], spacing[2]), rows)
+
+
+def _frame_axis(read: Any) -> FrameAxis:
+    origin, spacing, count = read.GetOrigin()[3], read.GetSpacing()[3], read.GetSize()[3]
+    return FrameAxis(tuple(repr(origin + spacing * number) for number in range(count)), "time", "s")
+
+
+def _from_image(sitk: ModuleType, image: Image) -> Any:
+    voxels = image.voxels
+    is_vector = voxels.shape[-1] > 1
+    array = voxels if is_vector else voxels[..., 0]
+    if image.frame_axis is None:
+        array = array[0]
+        if image.dimension == 2 and array.shape[0] == 1:
+            array = array[0]
+    dimension = array.ndim - is_vector
+    if dimension == 4 and is_vector:
+        raise OutputError("Sequences of vectors or colours cannot be written to image files; load them in Slicer.")
+    written = sitk.GetImageFromArray(np.ascontiguousarray(array), isVector=is_vector)
+    _set_geometry(written, image, dimension)
+    return written
+
+
+def _set_geometry(written: Any, image: Image, dimension: int) -> None:
+    spatial = min(dimension, 3)
+    directions = np.array(image.geometry.directions)
+    directions[:2] *= -1
+    origin = [-image.geometry.origin[0], -image.geometry.origin[1], image.geometry.origin[2]][:spatial]
+    spacing = list(image.geometry.spacing)[:spatial]
+    matrix = np.eye(dimension)
+    matrix[:spatial, :spatial] = directions[:spatial, :spatial]
+    if dimension == 4:
+        start, step = _frame_step(image.frame_axis)
+        origin.append(start)
+        spacing.append(step)
+    # Minus zero is what a sign change makes of the zeros of an axis-aligned image.
+    written.SetOrigin([value + 0.0 for value in origin])
+    written.SetSpacing(spacing)
+    written.SetDirection((matrix + 0.0).ravel().tolist())
+
+
+def _frame_step(axis: FrameAxis | None) -> tuple[float, float]:
+    """Start and step of evenly spaced index values; 0 and 1 where they are not numbers or not even."""
+    try:
+        values = [float(value) for value in axis.values] if axis is not None else []
+    except ValueError:
+        values = []
+    steps = np.diff(values)
+    if not len(values) or not np.all(np.isfinite(values)) or (len(steps) and steps[0] <= 0):
+        return 0.0, 1.0
+    if len(steps) and not np.allclose(steps, steps[0], rtol=1e-6):
+        return 0.0, 1.0
+    return values[0], float(steps[0]) if len(steps) else 1.0
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip() if str(error).strip() else type(error).__name__
