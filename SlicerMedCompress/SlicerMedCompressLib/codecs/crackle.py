@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import CorruptStreamError
 from ..tiling import TileShape
 from .base import Codec, Knob
+from .crackle_process import PROCESS
 from .native import native_errors
 
 
@@ -45,7 +46,5 @@ class Crackle(Codec):
             announced = (header.sz, header.sy, header.sx)
             if announced != shape or header.data_width != dtype.itemsize:
                 raise CorruptStreamError(f"A tile announces labels of shape {announced} instead of {shape}.")
-            labels = codec.decompress(payload)
-        if labels.dtype != dtype or labels.shape != shape[::-1]:
-            raise CorruptStreamError("A tile decoded to labels of another shape or type.")
-        return np.ascontiguousarray(labels.transpose(2, 1, 0))
+        labels = PROCESS.decode(payload, shape[0] * shape[1] * shape[2] * dtype.itemsize)
+        return np.frombuffer(labels, dtype).reshape(shape)

@@ -37,8 +37,9 @@ class TileCoder:
         return [self._encode_block(np.ascontiguousarray(planes[..., plane])) for plane in range(planes.shape[-1])]
 
     def _encode_block(self, block: np.ndarray) -> tuple[Entry, bytes]:
-        if block.dtype.kind == "u" and block.flat[0] == block.flat[-1] and np.all(block == block.flat[0]):
-            return (int(block.flat[0]),), b""
+        bits = block.view(f"u{block.dtype.itemsize}")
+        if bits.flat[0] == bits.flat[-1] and np.all(bits == bits.flat[0]):
+            return (int(bits.flat[0]),), b""
         payload = self.codec.encode(block)
         if len(payload) < block.nbytes:
             return (len(payload), zlib.crc32(payload)), payload
@@ -63,9 +64,10 @@ class TileCoder:
         self, entry: Entry, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype
     ) -> np.ndarray:
         if len(entry) == 1:
-            if dtype.kind != "u" or entry[0] > np.iinfo(dtype).max:
+            bits = np.dtype(f"u{dtype.itemsize}")
+            if entry[0] > np.iinfo(bits).max:
                 raise CorruptStreamError("A constant tile has a value that its type cannot hold.")
-            return np.full(shape, entry[0], dtype)
+            return np.full(shape, entry[0], bits).view(dtype)
         if zlib.crc32(payload) != entry[1]:
             raise CorruptStreamError("The checksum of a tile is wrong: the file was damaged.")
         if len(entry) == 2:

@@ -1,0 +1,34 @@
+"""Fixtures that the whole suite shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHARED_DATA = Path(os.environ.get("MEDCOMPRESS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+
+
+@pytest.fixture
+def scene() -> Iterator[Any]:
+    """A fresh MRML scene, also as ``slicer.mrmlScene``."""
+    pytest.importorskip("slicer", reason="slicer-core is not installed")
+    from SlicerMedCompressLib.scene.standalone import new_scene
+
+    standalone = new_scene()
+    yield standalone.scene
+    standalone.scene.Clear(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "standalone: cannot run inside the Slicer application")
+
+
+def shared_files() -> list[Path]:
+    """The image files of the project's real data, or none where it is not at hand."""
+    if not SHARED_DATA.is_dir():
+        return []
+    return sorted(path for path in SHARED_DATA.glob("*/*") if path.name.endswith((".nrrd", ".nii.gz")))

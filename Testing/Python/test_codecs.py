@@ -1,0 +1,161 @@
+"""One conformance suite for all codecs: what they take comes back, what is damaged is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from generated_images import full_range, head
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stnp
+
+from SlicerMedCompressLib.codecs import CODECS, Codec, codec_from_config, codec_named, describe
+from SlicerMedCompressLib.codecs.jpegxl import JpegXl
+from SlicerMedCompressLib.codecs.stream_headers import jpeg2000_size, jpeg_size, jpegxl_size
+from SlicerMedCompressLib.errors import CorruptStreamError, MissingLibraryError, UnsupportedImageError
+
+INSTANCES = [codec() for codec in CODECS.values()] + [JpegXl(1), JpegXl(7)]
+CASES = [(codec, np.dtype(name)) for codec in INSTANCES for name in sorted(codec.sample_types)]
+SHAPES = [(1, 1, 1), (1, 1, 7), (1, 7, 1), (5, 1, 1), (1, 1, 300), (2, 3, 5), (7, 13, 11), (1, 64, 64), (9, 31, 37)]
+
+
+def name(value: object) -> str:
+    return "-".join(str(part) for part in value.config.values()) if isinstance(value, Codec) else str(value)
+
+
+def round_trip(codec: Codec, block: np.ndarray) -> None:
+    decoded = codec.decode(codec.encode(block), block.shape, block.dtype)
+    assert decoded.dtype == block.dtype
+    assert decoded.tobytes() == np.ascontiguousarray(block).tobytes()
+
+
+@pytest.mark.parametrize(("codec", "dtype"), CASES, ids=name)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_noise_over_the_full_range_comes_back(codec: Codec, dtype: np.dtype, shape: tuple[int, int, int]) -> None:
+    round_trip(codec, full_range(dtype, shape))
+
+
+@pytest.mark.parametrize(("codec", "dtype"), CASES, ids=name)
+@pytest.mark.parametrize("value", [0, 1, "largest"])
+def test_constant_blocks_come_back(codec: Codec, dtype: np.dtype, value: int | str) -> None:
+    largest = np.iinfo(dtype).max if dtype.kind in "iu" else np.finfo(dtype).max
+    round_trip(codec, np.full((3, 11, 13), largest if value == "largest" else value, dtype))
+
+
+@pytest.mark.parametrize(("codec", "dtype"), CASES, ids=name)
+def test_anatomy_comes_back_and_gets_smaller(codec: Codec, dtype: np.dtype) -> None:
+    block = head((8, 64, 64), "uint16").astype(dtype)
+    if codec.for_labels:
+        block = (block > 100).astype(dtype)
+    round_trip(codec, block)
+    assert len(codec.encode(block)) < 0.95 * block.nbytes
+
+
+@pytest.mark.parametrize(("codec", "dtype"), CASES, ids=name)
+def test_views_of_any_stride_come_back(codec: Codec, dtype: np.dtype) -> None:
+    wide = full_range(dtype, (6, 22, 26))
+    round_trip(codec, wide[::2, 1::3, ::-1])
+    round_trip(codec, wide.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("codec", INSTANCES, ids=name)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_block_comes_back(codec: Codec, data: st.DataObject) -> None:
+    dtype = np.dtype(data.draw(st.sampled_from(sorted(codec.sample_types))))
+    shape = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 20), st.integers(1, 20)))
+    round_trip(codec, data.draw(stnp.arrays(dtype, shape)))
+
+
+@pytest.mark.parametrize("codec", INSTANCES, ids=name)
+def test_truncated_streams_are_refused_or_give_a_block_of_the_right_shape(codec: Codec) -> None:
+    block = np.ascontiguousarray(head((4, 40, 40), "uint16") // 64).astype(sorted(codec.sample_types)[-1])
+    block = block if block.dtype.kind == "u" else block.astype("uint16")
+    payload = codec.encode(block)
+    refused = 0
+    for length in [0, 1, 2, 10, len(payload) // 4, len(payload) // 2, len(payload) - 1]:
+        refused += _refused(codec, payload[:length], block)
+    assert refused >= 4
+
+
+@pytest.mark.parametrize("codec", INSTANCES, ids=name)
+def test_flipped_bits_never_crash_or_change_the_shape(codec: Codec) -> None:
+    block = np.ascontiguousarray(head((4, 40, 40), "uint16") // 64)
+    payload = bytearray(codec.encode(block))
+    random = np.random.default_rng(5)
+    for position in random.integers(0, len(payload), 150):
+        damaged = payload.copy()
+        damaged[position] ^= 1 << int(random.integers(8))
+        _refused(codec, bytes(damaged), block)
+
+
+def _refused(codec: Codec, payload: bytes, block: np.ndarray) -> bool:
+    try:
+        decoded = codec.decode(payload, block.shape, block.dtype)
+    except CorruptStreamError:
+        return True
+    assert decoded.shape == block.shape
+    assert decoded.dtype == block.dtype
+    return False
+
+
+@pytest.mark.parametrize("codec", INSTANCES, ids=name)
+def test_a_stream_of_another_size_is_refused_before_it_is_decoded(codec: Codec) -> None:
+    block = np.zeros((2, 30, 31), sorted(codec.sample_types)[0])
+    block[0, 0, 0] = 1
+    payload = codec.encode(block)
+    for shape in [(2, 30, 30), (1, 30, 31), (4, 30, 31)]:
+        with pytest.raises(CorruptStreamError):
+            codec.decode(payload, shape, block.dtype)
+
+
+@pytest.mark.parametrize("codec", INSTANCES, ids=name)
+def test_the_config_makes_an_equal_codec(codec: Codec) -> None:
+    assert codec_from_config(codec.config) == codec
+
+
+@pytest.mark.parametrize(
+    "config",
+    [None, {}, {"id": 3}, {"id": "unknown"}, {"id": "jpegxl"}, {"id": "jpegxl", "effort": 99}, {"id": "jpegxl", "effort": "3"},
+     {"id": "jpegls", "near": 1}, {"id": "jpegxl", "effort": True}],
+)  # fmt: skip
+def test_a_config_that_is_none_of_ours_is_refused(config: object) -> None:
+    with pytest.raises(CorruptStreamError):
+        codec_from_config(config)
+
+
+def test_a_codec_is_named_with_its_knob() -> None:
+    assert codec_named("jpegxl:7") == JpegXl(7)
+
+
+@pytest.mark.parametrize(("text", "told"), [("gzip", "choose one of"), ("jpegls:3", "no setting"), ("jpegxl:0", "1 to 9"), ("zstd:x", "1 to 22")])  # fmt: skip
+def test_a_wrong_name_or_knob_is_told(text: str, told: str) -> None:
+    with pytest.raises(UnsupportedImageError, match=told):
+        codec_named(text)
+
+
+def test_every_codec_describes_itself() -> None:
+    for codec in CODECS.values():
+        described = describe(codec)
+        assert described["unavailable"] is None
+        assert described["title"]
+        assert described["version"]
+
+
+def test_a_missing_library_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JpegXl, "module", "no_such_module")
+    with pytest.raises(MissingLibraryError, match="pip install imagecodecs"):
+        JpegXl().encode(np.zeros((1, 2, 2), np.uint8))
+    assert "imagecodecs" in str(describe(JpegXl)["unavailable"])
+
+
+@pytest.mark.parametrize("reader", [jpeg_size, jpeg2000_size, jpegxl_size])
+@settings(max_examples=200)
+@given(st.binary(max_size=80))
+def test_reading_a_size_from_anything_gives_a_size_or_an_error(reader: object, data: bytes) -> None:
+    for start in (b"", b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\xff\x0a"):
+        try:
+            size = reader(start + data)  # type: ignore[operator]
+        except CorruptStreamError:
+            continue
+        assert len(size) == 3
