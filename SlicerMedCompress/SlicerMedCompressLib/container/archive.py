@@ -34,9 +34,16 @@ class ArchiveWriter:
             for part in parts:
                 target.write(part)
 
-    def close(self) -> None:
-        """Write the central directory; without it the file is not an archive."""
-        self._zip.close()
+    def __enter__(self) -> ArchiveWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write the central directory, without which the file is not an archive; not after a failure."""
+        if kind is None:
+            self._zip.close()
+        else:
+            # What zipfile would write when it is collected goes nowhere.
+            self._zip.fp = None
 
 
 class ArchiveReader:

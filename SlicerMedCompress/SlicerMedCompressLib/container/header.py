@@ -116,9 +116,9 @@ def _build(content: dict[str, Any]) -> Header:
     described = content["image"]
     shape = shape_from_json(described)
     check_voxel_type(np.dtype(str(described["type"])))
-    parts = [int(part) for part in content["grid"]]
-    if len(parts) != 3:
-        raise ValueError("the grid needs three numbers")
+    parts = content["grid"]
+    if len(parts) != 3 or not all(type(part) is int for part in parts):
+        raise ValueError("the grid needs three whole numbers")
     return Header(
         described=described,
         codec=codec_from_config(content["codec"]),
@@ -131,8 +131,8 @@ def _build(content: dict[str, Any]) -> Header:
 
 
 def _entry(values: Any) -> Entry:
-    entry = tuple(int(value) for value in values)
-    if not 1 <= len(entry) <= 3 or min(entry) < 0 or max(entry) >= 1 << 64:
+    entry = tuple(values)
+    if not 1 <= len(entry) <= 3 or not all(type(value) is int and 0 <= value < 1 << 64 for value in entry):
         raise ValueError("a tile has an impossible entry in the table")
     return entry
 

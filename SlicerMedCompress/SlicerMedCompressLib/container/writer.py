@@ -38,7 +38,21 @@ def write_archive(
     Memory beside the image: a few tiles a thread and the payloads of one slab.
     """
     coder = TileCoder(codec, pipeline, image.voxels.dtype, image.voxels.shape[-1])
-    archive = ArchiveWriter(stream)
+    with ArchiveWriter(stream) as archive:
+        return _write(archive, stream, image, coder, grid, pool, threads, progress)
+
+
+def _write(
+    archive: ArchiveWriter,
+    stream: BinaryIO,
+    image: Image,
+    coder: TileCoder,
+    grid: Grid,
+    pool: Executor,
+    threads: int,
+    progress: Progress,
+) -> Header:
+    codec, pipeline = coder.codec, coder.pipeline
     hashing = pool.submit(voxel_sha256, image.voxels)
     regions: Iterator[Region] = (tile for slab in range(grid.slab_count) for tile in grid.tiles_of_slab(slab))
     coded = ordered_map(pool, lambda region: coder.encode(image.voxels, region), regions, 3 * threads + 1)
@@ -63,7 +77,6 @@ def write_archive(
         missing = header.voxel_bytes // EXPANSION + 1 - stream.tell()
         if missing > 0:
             archive.add(PADDING_NAME, [bytes(missing)])
-    archive.close()
     return header
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -127,47 +128,73 @@ def slope_of(values: np.ndarray) -> float | None:
     narrows the interval that s must lie in by larger and larger values: k s rounds to v, so s is
     within half a spacing of v, divided by k.
     """
-    magnitudes = np.unique(np.abs(values[np.isfinite(values)]))
-    if magnitudes.size != np.unique(np.abs(values)).size:
+    magnitudes = np.unique(np.abs(values))
+    if not np.all(np.isfinite(magnitudes)):
         return None
     magnitudes = magnitudes[magnitudes > 0]
     if magnitudes.size == 0:
         return 1.0
     if np.all(magnitudes == np.rint(magnitudes)) and magnitudes[-1] < LARGEST_INTEGER:
         return 1.0
+    # Numbers near the ends of the type overflow or vanish on the way; the check at the end is exact.
+    with np.errstate(all="ignore"):
+        return _exact_slope(magnitudes)
+
+
+def _exact_slope(magnitudes: np.ndarray) -> float | None:
     exact = magnitudes.astype(np.float64)
-    halves = np.spacing(magnitudes).astype(np.float64) / 2
-    step = exact[0]
-    for value in exact[1:64]:
-        step = _common_divisor(float(value), float(step), float(value) * 2.0**-20)
-    if step <= 0 or exact[-1] / step >= LARGEST_INTEGER:
+    step = _common_divisor(exact[:64], 2.0**-18 if magnitudes.dtype == np.float32 else 2.0**-44)
+    if step <= exact[-1] / LARGEST_INTEGER:
         return None
-    # Doubling windows: a slope good to one part in n identifies multiples up to n / 2.
-    slope, used = float(step), 0
-    low, high = 0.0, np.inf
+    interval = _interval(exact, np.spacing(magnitudes).astype(np.float64) / 2, step)
+    if interval is None:
+        return None
+    multiples = np.rint(exact / interval[0])
+    for slope in _candidates(*interval):
+        if np.array_equal((multiples * slope).astype(magnitudes.dtype), magnitudes):
+            return slope
+    return None
+
+
+def _common_divisor(values: np.ndarray, tolerance: float) -> float:
+    """An approximate common divisor of ascending positive numbers; tiny where there is none."""
+    step = float(values[0])
+    for value in map(float, values[1:]):
+        first, second = value, step
+        while second > tolerance * value:
+            first, second = second, abs(first - round(first / second) * second)
+        # A larger multiple tells the step more exactly.
+        step = value / round(value / first)
+    return step
+
+
+def _interval(exact: np.ndarray, halves: np.ndarray, slope: float) -> tuple[float, float] | None:
+    """Where the slope must lie for ascending values known to within ``halves``; None if nowhere."""
+    low, high, used = 0.0, np.inf, 0
     while used < exact.size:
+        # Doubling windows: a slope good to one part in n identifies multiples up to n / 2.
         reach = max(used + 1, int(np.searchsorted(exact, 2 * exact[max(used - 1, 0)], side="right")))
         window = slice(used, reach)
         multiples = np.maximum(np.rint(exact[window] / slope), 1.0)
         low = max(low, float(((exact[window] - halves[window]) / multiples).max()))
         high = min(high, float(((exact[window] + halves[window]) / multiples).min()))
-        if low > high:
+        # The bounds themselves are rounded, so they may cross by a last bit or two.
+        if low > high * (1 + 2.0**-50):
             return None
         slope, used = (low + high) / 2, reach
-    return _simplest(low, high)
+    return min(low, high), max(low, high)
 
 
-def _common_divisor(first: float, second: float, tolerance: float) -> float:
-    while second > tolerance:
-        first, second = second, abs(first - round(first / second) * second)
-    return first
-
-
-def _simplest(low: float, high: float) -> float:
-    """The number of fewest decimal digits in an interval: slopes are written as decimal text."""
+def _candidates(low: float, high: float) -> Iterator[float]:
+    """The number of fewest decimal digits in an interval (slopes are written as decimal text), then others."""
     middle = (low + high) / 2
     for digits in range(1, 18):
-        candidate = float(f"{middle:.{digits}g}")
-        if low <= candidate <= high:
-            return candidate
-    return middle
+        shortest = float(f"{middle:.{digits}g}")
+        if low <= shortest <= high:
+            yield shortest
+            break
+    yield middle
+    for neighbor in (low, high):
+        for _ in range(4):
+            yield float(neighbor)
+            neighbor = np.nextafter(neighbor, middle if low < high else np.inf)
