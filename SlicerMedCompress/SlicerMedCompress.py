@@ -110,6 +110,9 @@ class SlicerMedCompressWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onReload(self):
         """Reload the package with the module; Slicer itself re-executes only this file."""
+        worker = sys.modules.get("SlicerMedCompressLib.codecs.crackle_process")
+        if worker is not None:
+            worker.PROCESS.stop()
         for name in [name for name in sys.modules if name.partition(".")[0] == "SlicerMedCompressLib"]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)

@@ -43,7 +43,10 @@ def main() -> int:
             continue
         refused, right = map(int, child.stdout.split()[-2:])
         outcomes.update(refused=refused, right=right)
-    print(f"{sum(outcomes.values())} mutations: {outcomes['refused']} refused, {outcomes['right']} right, {failed} failed batches")
+    print(
+        f"{sum(outcomes.values())} mutations: {outcomes['refused']} refused, {outcomes['right']} right, "
+        f"{failed} failed batches"
+    )
     return 1 if failed else 0
 
 

@@ -22,7 +22,6 @@ from .errors import MedCompressError, OutputError
 from .image import Kind
 from .presets import DEFAULT_PRESET, PRESETS
 from .progress import Progress
-from .results import readable_bytes
 
 SUFFIX = ".mcz"
 
@@ -60,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     how = added.add_mutually_exclusive_group()
     how.add_argument("--preset", choices=list(PRESETS), help=f"default: {DEFAULT_PRESET}")
     how.add_argument("--codec", metavar="ID", help="a codec instead, see `medcompress codecs`; jpegxl:7 sets its knob")
-    added.add_argument("--kind", choices=[kind.value for kind in Kind], help="what the voxels are, if the name does not tell")
+    added.add_argument(
+        "--kind", choices=[kind.value for kind in Kind], help="what the voxels are, if the name does not tell"
+    )
     added.add_argument("--no-verify", action="store_true", help="do not decode and compare what was written")
     added.add_argument("--json", action="store_true", help="figures as JSON")
     _common(added)
@@ -198,7 +199,9 @@ def _codecs(options: argparse.Namespace) -> None:
         knob = codec["knob"]
         setting = f"{knob['name']} {knob['minimum']} to {knob['maximum']}" if knob else "-"
         state = codec["unavailable"] or f"{codec['library']} {codec['version']}"
-        print(f"{codec['id']:<9} {codec['title']:<14} {codec['family']:<14} {codec['guarantee']:<9} {setting:<20} {state}")
+        print(
+            f"{codec['id']:<9} {codec['title']:<14} {codec['family']:<14} {codec['guarantee']:<9} {setting:<20} {state}"
+        )
 
 
 def _bench(options: argparse.Namespace) -> None:

@@ -59,7 +59,7 @@ def run_demo(path: Path | None, threads: int | None) -> int:
             same = same_voxels(reloaded.voxels, original.voxels) and reloaded.geometry == original.geometry
             print(f"           reloaded as a new node: voxels and geometry {'identical' if same else 'DIFFER'}")
             identical &= same
-    rows = list(bench([source], [NRRD, *PRESETS], 3, threads))
+    rows = list(bench([source], [NRRD, *PRESETS], 3, threads, lambda line: None))
     print("\nBeside Slicer's own NRRD of the same node, written and read by slicer-core in this run:\n")
     print(table(rows))
     return 0 if identical else 1

@@ -45,9 +45,13 @@ class Geometry:
         if len(numbers) != 15 or len(self.directions) != 3 or any(len(row) != 3 for row in self.directions):
             raise UnsupportedImageError("The geometry needs 3 origin, 3 spacing and 3x3 direction values.")
         if not all(math.isfinite(number) for number in numbers):
-            raise UnsupportedImageError("The geometry holds NaN or infinity; set a finite origin, spacing and directions.")
+            raise UnsupportedImageError(
+                "The geometry holds NaN or infinity; set a finite origin, spacing and directions."
+            )
         if min(self.spacing) <= 0:
-            raise UnsupportedImageError(f"The voxel spacing {self.spacing} is not positive; set a positive spacing in mm.")
+            raise UnsupportedImageError(
+                f"The voxel spacing {self.spacing} is not positive; set a positive spacing in mm."
+            )
 
     @property
     def ijk_to_ras(self) -> np.ndarray:
@@ -131,7 +135,8 @@ def check_voxel_type(dtype: np.dtype, name: str = "") -> None:
     if dtype.name not in SUPPORTED_TYPES:
         subject = f'"{name}" has' if name else "The image has"
         raise UnsupportedImageError(
-            f"{subject} voxels of type {dtype.name}, which is not supported; cast it to one of {', '.join(SUPPORTED_TYPES)}."
+            f"{subject} voxels of type {dtype.name}, which is not supported; "
+            f"cast it to one of {', '.join(SUPPORTED_TYPES)}."
         )
 
 

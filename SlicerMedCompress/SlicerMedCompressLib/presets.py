@@ -105,7 +105,8 @@ def check_suited(codec: Codec, image: Image) -> None:
         raise MissingLibraryError(reason)
     if codec.for_labels and image.kind not in (Kind.LABEL, Kind.SEGMENTATION):
         raise UnsupportedImageError(
-            f"{codec.title} is for label volumes and segmentations; choose a preset or another codec for this {image.kind.value} volume."
+            f"{codec.title} is for label volumes and segmentations; "
+            f"choose a preset or another codec for this {image.kind.value} volume."
         )
 
 
@@ -140,7 +141,9 @@ def sampled_regions(grid: Grid) -> list[Region]:
     slabs = sorted({(2 * part + 1) * grid.slab_count // (2 * count) for part in range(count)})
     regions = [grid.tiles_of_slab(slab) for slab in slabs]
     # Not always the centre of the image: steps through the tiles of the slab's middle third.
-    return [tiles[(len(tiles) // 2 + step * (1 + grid.stripes // 4)) % len(tiles)] for step, tiles in enumerate(regions)]
+    return [
+        tiles[(len(tiles) // 2 + step * (1 + grid.stripes // 4)) % len(tiles)] for step, tiles in enumerate(regions)
+    ]
 
 
 def _count(region: Region) -> int:

@@ -26,6 +26,6 @@ class Progress:
 
     def report(self, fraction: float, stage: str) -> None:
         """Tell how far this span is; raises Cancelled if the callback returned False."""
-        if self.callback is not None:
-            if self.callback(self.start + (self.stop - self.start) * fraction, stage) is False:
-                raise Cancelled
+        done = self.start + (self.stop - self.start) * fraction
+        if self.callback is not None and self.callback(done, stage) is False:
+            raise Cancelled

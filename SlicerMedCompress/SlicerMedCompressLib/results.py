@@ -74,9 +74,6 @@ def readable_bytes(count: int) -> str:
     """A size in decimal units, as disks are sold: 29.4 MB."""
     if count < 1000:
         return f"{count} bytes"
-    value = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.95:
-            break
+    scaled = [(count / 10**power, unit) for power, unit in ((3, "kB"), (6, "MB"), (9, "GB"), (12, "TB"))]
+    value, unit = next((pair for pair in scaled if pair[0] < 999.95), scaled[-1])
     return f"{value:.1f} {unit}"

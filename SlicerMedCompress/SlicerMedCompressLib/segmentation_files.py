@@ -24,7 +24,7 @@ def segmentation_from_header(fields: Mapping[str, str]) -> Segmentation:
 
     Raises UnsupportedImageError if a field is malformed.
     """
-    segments = []
+    segments: list[Segment] = []
     try:
         while f"Segment{len(segments)}_ID" in fields and len(segments) < MAXIMUM_SEGMENTS:
             segments.append(_segment(fields, len(segments)))

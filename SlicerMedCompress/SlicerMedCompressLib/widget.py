@@ -6,7 +6,9 @@ import os
 from typing import Any
 
 import slicer
+import vtk
 
+from .errors import Cancelled
 from .presets import PRESETS
 from .scene.conversion import is_supported
 from .scene.dependencies import ensure_installed
@@ -25,6 +27,7 @@ class MedCompressPanel:
     def __init__(self, ui: Any, logic: Any) -> None:
         self.ui, self.logic = ui, logic
         self.parameterNode: Any = None
+        self._observer: int | None = None
         for preset in PRESETS.values():
             ui.presetComboBox.addItem(f"{preset.title}: {preset.description}", preset.id)
         ui.presetComboBox.currentIndex = list(PRESETS).index("balanced")
@@ -35,14 +38,25 @@ class MedCompressPanel:
         self.updateApply()
 
     def setParameterNode(self, parameterNode: Any) -> None:
-        """Show the settings of this parameter node, or let go of the scene with None."""
-        self.parameterNode = None
+        """Show and follow the settings of this parameter node, or let go of the scene with None."""
+        if self.parameterNode is not None and self._observer is not None:
+            self.parameterNode.RemoveObserver(self._observer)
+        self.parameterNode, self._observer = parameterNode, None
         if parameterNode is not None:
-            self.ui.inputSelector.setCurrentNode(parameterNode.inputNode)
-            if parameterNode.preset in PRESETS:
-                self.ui.presetComboBox.currentIndex = list(PRESETS).index(parameterNode.preset)
-            self.ui.outputPathEdit.text = parameterNode.outputPath
-        self.parameterNode = parameterNode
+            self._observer = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, self.onParametersChanged)
+        self.onParametersChanged()
+
+    def onParametersChanged(self, *_: object) -> None:
+        """Show what the parameter node holds: a scene was loaded, or a script changed a setting."""
+        shown = self.parameterNode
+        if shown is not None:
+            # The widgets report what is set on them; that must not be written back meanwhile.
+            self.parameterNode = None
+            self.ui.inputSelector.setCurrentNode(shown.inputNode)
+            if shown.preset in PRESETS:
+                self.ui.presetComboBox.currentIndex = list(PRESETS).index(shown.preset)
+            self.ui.outputPathEdit.text = shown.outputPath
+            self.parameterNode = shown
         self.updateApply()
 
     def onInputChanged(self, node: Any = None) -> None:
@@ -52,14 +66,16 @@ class MedCompressPanel:
     def onSettingChanged(self, *_: object) -> None:
         """Keep the settings in the scene and the Apply button up to date."""
         if self.parameterNode is not None:
-            self.parameterNode.inputNode = self.ui.inputSelector.currentNode()
-            self.parameterNode.preset = self.preset()
-            self.parameterNode.outputPath = self.ui.outputPathEdit.text
+            # All are read before any is written: writing shows the others as they were.
+            node, preset, path = self.ui.inputSelector.currentNode(), self.preset(), self.ui.outputPathEdit.text
+            self.parameterNode.inputNode = node
+            self.parameterNode.preset = preset
+            self.parameterNode.outputPath = path
         self.updateApply()
 
     def preset(self) -> str:
         """The chosen preset's id."""
-        return list(PRESETS)[max(0, self.ui.presetComboBox.currentIndex)]
+        return list(PRESETS)[max(0, int(self.ui.presetComboBox.currentIndex))]
 
     def isValid(self) -> tuple[bool, str]:
         """Whether Apply can run, and what it will do or what is missing."""
@@ -83,18 +99,28 @@ class MedCompressPanel:
         node, path = self.ui.inputSelector.currentNode(), self.ui.outputPathEdit.text
         if os.path.exists(path) and not slicer.util.confirmOkCancelDisplay(f"{path} exists. Replace it?"):
             return
-        with slicer.util.tryWithErrorDisplay("Compression failed.", waitCursor=False):
-            ensure_installed()
-            dialog = slicer.util.createProgressDialog(maximum=100, windowTitle="MedCompress")
-            try:
+        # Progress lets the window live, so Apply must not start a second run meanwhile.
+        self.ui.applyButton.enabled = False
+        try:
+            with slicer.util.tryWithErrorDisplay("Compression failed.", waitCursor=False):
+                ensure_installed()
+                self.ui.resultLabel.text = self._compressed(node, path)
+        finally:
+            self.updateApply()
 
-                def progress(fraction: float, stage: str) -> bool:
-                    dialog.value = int(100 * fraction)
-                    dialog.labelText = stage
-                    slicer.app.processEvents()
-                    return not dialog.wasCanceled
+    def _compressed(self, node: Any, path: str) -> str:
+        """Compress behind a progress dialog; the result, or that it was cancelled, as a line."""
+        dialog = slicer.util.createProgressDialog(maximum=100, windowTitle="MedCompress")
 
-                result = self.logic.compress(node, path, preset=self.preset(), progress=progress)
-            finally:
-                dialog.close()
-            self.ui.resultLabel.text = str(result)
+        def progress(fraction: float, stage: str) -> bool:
+            dialog.value = int(100 * fraction)
+            dialog.labelText = stage
+            slicer.app.processEvents()
+            return not dialog.wasCanceled
+
+        try:
+            return str(self.logic.compress(node, path, preset=self.preset(), progress=progress))
+        except Cancelled as cancelled:
+            return str(cancelled)
+        finally:
+            dialog.close()

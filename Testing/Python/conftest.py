@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Timing belongs in benchmarks; a busy machine fails no test.
+settings.register_profile("suite", deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("suite")
 
 SHARED_DATA = Path(os.environ.get("MEDCOMPRESS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
 
 @pytest.fixture
 def scene() -> Iterator[Any]:
-    """A fresh MRML scene, also as ``slicer.mrmlScene``."""
-    pytest.importorskip("slicer", reason="slicer-core is not installed")
+    """A fresh MRML scene, also as ``slicer.mrmlScene``; in the application its own, cleared."""
+    slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
+    if hasattr(slicer, "app"):
+        slicer.mrmlScene.Clear()
+        yield slicer.mrmlScene
+        return
     from SlicerMedCompressLib.scene.standalone import new_scene
 
     standalone = new_scene()

@@ -15,10 +15,12 @@ TYPES = [np.dtype(name) for name in SUPPORTED_TYPES]
 OBLIQUE = Geometry(
     (-91.79669952392578, 0.1, 1e-7),
     (0.7, 0.9765620231628418, 1 / 3),
-    ((-0.7122208463905191, 0.3077143295324899, 0.6309147139220772),
-     (-0.701112263301166, -0.26779849867557154, -0.6608521568708379),
-     (-0.034395642390990966, -0.9130147071693205, 0.4064739235372731)),
-)  # fmt: skip
+    (
+        (-0.7122208463905191, 0.3077143295324899, 0.6309147139220772),
+        (-0.701112263301166, -0.26779849867557154, -0.6608521568708379),
+        (-0.034395642390990966, -0.9130147071693205, 0.4064739235372731),
+    ),
+)
 
 
 def head(shape: tuple[int, int, int] = (20, 50, 60), dtype: str = "int16") -> np.ndarray:
@@ -52,7 +54,9 @@ def described_head() -> Image:
             upper_threshold=3000.25,
             apply_threshold=True,
             interpolate=False,
-            color_table=ColorTable("", "mine", "User", ("a", "b"), ((0.1, 0.2, 0.3, 1.0), (1.0, 0.0, 0.0, 0.5)), (True, False)),
+            color_table=ColorTable(
+                "", "mine", "User", ("a", "b"), ((0.1, 0.2, 0.3, 1.0), (1.0, 0.0, 0.0, 0.5)), (True, False)
+            ),
         ),
     )
 
@@ -73,7 +77,9 @@ def segmentation() -> Image:
             (
                 Segment("S1", "liver", 1, 0, (0.8, 0.4, 0.1), tags=tags, opacity=0.5),
                 Segment("S2", "tumor ü", 2, 0, (0.1, 1 / 3, 0.9), visible=False),
-                Segment("overlap", "vessel", 1, 1, (0.0, 1.0, 0.0), color_auto_generated=True, name_auto_generated=True),
+                Segment(
+                    "overlap", "vessel", 1, 1, (0.0, 1.0, 0.0), color_auto_generated=True, name_auto_generated=True
+                ),
             )
         ),
     )
@@ -108,7 +114,11 @@ def images(draw: st.DrawFn) -> Image:
     shape = tuple(draw(st.integers(1, limit)) for limit in (3, 9, 13, 13, 4))
     elements = draw(st.sampled_from(["any", "few", "constant"]))
     whole = stnp.from_dtype(dtype)
-    chosen = {"any": whole, "few": st.sampled_from([dtype.type(v) for v in (0, 1, 7, 100)]), "constant": st.just(draw(whole))}
+    chosen = {
+        "any": whole,
+        "few": st.sampled_from([dtype.type(v) for v in (0, 1, 7, 100)]),
+        "constant": st.just(draw(whole)),
+    }
     voxels = draw(stnp.arrays(dtype, shape, elements=chosen[elements]))
     kinds = [Kind.SCALAR] if shape[-1] == 1 else [Kind.VECTOR, Kind.COLOR]
     if dtype.kind != "f" and shape[-1] == 1:

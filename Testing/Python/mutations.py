@@ -15,7 +15,12 @@ import numpy as np
 Edit = Callable[[dict[str, Any]], None]
 
 
-def rebuilt(data: bytes, edit: Edit | None = None, members: Callable[[dict[str, bytes]], None] | None = None, compression: int = zipfile.ZIP_STORED) -> bytes:  # fmt: skip
+def rebuilt(
+    data: bytes,
+    edit: Edit | None = None,
+    members: Callable[[dict[str, bytes]], None] | None = None,
+    compression: int = zipfile.ZIP_STORED,
+) -> bytes:
     """The archive with its header or its members edited and all ZIP checksums right again."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
@@ -83,7 +88,25 @@ def mutated(data: bytes, random: np.random.Generator) -> bytes:
 
 def _spoil(value: Any, random: np.random.Generator) -> None:
     """Replace a random value somewhere in a JSON tree."""
-    wild = [None, True, -1, 0, 1, 2**31, 2**63, 1e308, -0.5, "", "x", "../../etc/passwd", [], {}, [[]], "float64", "uint8"]
+    wild = [
+        None,
+        True,
+        -1,
+        0,
+        1,
+        2**31,
+        2**63,
+        1e308,
+        -0.5,
+        "",
+        "x",
+        "../../etc/passwd",
+        [],
+        {},
+        [[]],
+        "float64",
+        "uint8",
+    ]
     while True:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         key = keys[random.integers(len(keys))]

@@ -59,7 +59,9 @@ def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: 
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.parametrize(("number", "advice"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "no right"), (errno.EROFS, "read-only")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "no right"), (errno.EROFS, "read-only")]
+)
 def test_a_failing_disk_is_told_in_a_sentence(tmp_path: Path, number: int, advice: str) -> None:
     target = tmp_path / "a.mcz"
     target.write_bytes(b"old")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from generated_images import full_range, head
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
@@ -59,7 +59,7 @@ def test_views_of_any_stride_come_back(codec: Codec, dtype: np.dtype) -> None:
 
 
 @pytest.mark.parametrize("codec", INSTANCES, ids=name)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15)
 @given(data=st.data())
 def test_any_block_comes_back(codec: Codec, data: st.DataObject) -> None:
     dtype = np.dtype(data.draw(st.sampled_from(sorted(codec.sample_types))))
@@ -116,9 +116,18 @@ def test_the_config_makes_an_equal_codec(codec: Codec) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [None, {}, {"id": 3}, {"id": "unknown"}, {"id": "jpegxl"}, {"id": "jpegxl", "effort": 99}, {"id": "jpegxl", "effort": "3"},
-     {"id": "jpegls", "near": 1}, {"id": "jpegxl", "effort": True}],
-)  # fmt: skip
+    [
+        None,
+        {},
+        {"id": 3},
+        {"id": "unknown"},
+        {"id": "jpegxl"},
+        {"id": "jpegxl", "effort": 99},
+        {"id": "jpegxl", "effort": "3"},
+        {"id": "jpegls", "near": 1},
+        {"id": "jpegxl", "effort": True},
+    ],
+)
 def test_a_config_that_is_none_of_ours_is_refused(config: object) -> None:
     with pytest.raises(CorruptStreamError):
         codec_from_config(config)
@@ -128,7 +137,10 @@ def test_a_codec_is_named_with_its_knob() -> None:
     assert codec_named("jpegxl:7") == JpegXl(7)
 
 
-@pytest.mark.parametrize(("text", "told"), [("gzip", "choose one of"), ("jpegls:3", "no setting"), ("jpegxl:0", "1 to 9"), ("zstd:x", "1 to 22")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("gzip", "choose one of"), ("jpegls:3", "no setting"), ("jpegxl:0", "1 to 9"), ("zstd:x", "1 to 22")],
+)
 def test_a_wrong_name_or_knob_is_told(text: str, told: str) -> None:
     with pytest.raises(UnsupportedImageError, match=told):
         codec_named(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generated_images import TYPES, described_head, full_range, head, images, scalar, segmentation, sequence
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import compress, compress_in_memory, decompress
@@ -23,7 +23,17 @@ from SlicerMedCompressLib.presets import PRESETS
 def assert_same(first: Image, second: Image) -> None:
     """Voxels bit for bit, and every other field."""
     assert same_voxels(first.voxels, second.voxels)
-    for field in ("geometry", "kind", "name", "dimension", "quantity", "units", "frame_axis", "display", "segmentation"):
+    for field in (
+        "geometry",
+        "kind",
+        "name",
+        "dimension",
+        "quantity",
+        "units",
+        "frame_axis",
+        "display",
+        "segmentation",
+    ):
         assert getattr(first, field) == getattr(second, field), field
     assert dict(first.attributes) == dict(second.attributes)
 
@@ -49,14 +59,14 @@ def test_every_codec_keeps_the_full_range_of_every_type(codec: str, dtype: np.dt
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40)
 @given(image=images())
 def test_any_image_comes_back_through_any_preset(preset: str, image: Image) -> None:
     assert_same(through_memory(image, preset=preset), image)
 
 
 @pytest.mark.parametrize("codec", CODECS)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15)
 @given(image=images())
 def test_any_image_comes_back_or_is_refused_with_a_reason(codec: str, image: Image) -> None:
     try:

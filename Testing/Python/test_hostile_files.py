@@ -107,8 +107,18 @@ def test_a_header_with_a_lie_is_refused(tmp_path: Path, good: bytes, edit: Calla
 
 @pytest.mark.parametrize(
     "header",
-    [b"", b"{", b"[]", b"null", b"1" * 10000, b"[" * 100000, b'{"a":' * 100000, b"\xff\xfe", b'{"format":"MedCompress","version":NaN}'],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"1" * 10000,
+        b"[" * 100000,
+        b'{"a":' * 100000,
+        b"\xff\xfe",
+        b'{"format":"MedCompress","version":NaN}',
+    ],
+)
 def test_a_header_that_is_no_header_is_refused(tmp_path: Path, good: bytes, header: bytes) -> None:
     refusal(tmp_path, rebuilt(good, members=lambda content: content.update({"header.json": header})))
 

@@ -33,7 +33,15 @@ def test_what_cannot_be_an_image_is_told(voxels: np.ndarray, fields: dict, told:
         Image(voxels, **fields)
 
 
-@pytest.mark.parametrize("fields", [{"origin": (np.nan, 0, 0)}, {"spacing": (0.0, 1.0, 1.0)}, {"spacing": (1.0, np.inf, 1.0)}, {"directions": ((1.0, 0.0), (0.0, 1.0), (0.0, 0.0))}])  # fmt: skip
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"origin": (np.nan, 0, 0)},
+        {"spacing": (0.0, 1.0, 1.0)},
+        {"spacing": (1.0, np.inf, 1.0)},
+        {"directions": ((1.0, 0.0), (0.0, 1.0), (0.0, 0.0))},
+    ],
+)
 def test_a_geometry_that_is_none_is_told(fields: dict) -> None:
     with pytest.raises(UnsupportedImageError):
         Geometry(**fields)
@@ -51,7 +59,10 @@ def test_voxels_are_compared_bit_by_bit() -> None:
     assert not same_voxels(np.array([1], np.int16), np.array([1], np.uint16))
 
 
-@given(st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 400), st.integers(1, 400)), st.tuples(*(st.integers(1, 130),) * 3))  # fmt: skip
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 400), st.integers(1, 400)),
+    st.tuples(*(st.integers(1, 130),) * 3),
+)
 def test_tiles_cover_every_voxel_once(shape: tuple[int, int, int, int], tile: tuple[int, int, int]) -> None:
     grid = grid_for(shape, TileShape(*tile))
     covered = np.zeros(shape, np.uint8)

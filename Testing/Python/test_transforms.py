@@ -20,7 +20,7 @@ from SlicerMedCompressLib.transforms import Pipeline, analyse, pipelines
 from SlicerMedCompressLib.transforms.slopes import find_slopes, slope_of
 
 
-def facts_of(image: Image):  # noqa: ANN201
+def facts_of(image: Image):
     with ThreadPoolExecutor(2) as pool:
         return analyse(image, pool)
 
@@ -50,7 +50,7 @@ def test_the_full_range_of_every_type_is_undone(dtype: np.dtype, sample_types: f
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_any_tile_is_undone(dtype: np.dtype, data: st.DataObject) -> None:
     elements = data.draw(st.sampled_from([None, st.sampled_from([dtype.type(v) for v in (0, 3, 90, 100)])]))
@@ -64,7 +64,9 @@ def test_a_region_within_a_tile_is_undone_where_it_lies() -> None:
     image = scalar(voxels)
     pipeline = pipelines(facts_of(image), UNSIGNED_16)[0]
     region = Region(0, (2, 4), (3, 20), (1, 9))
-    assert same_voxels(pipeline.inverse(pipeline.forward(region.of(image.voxels), region), region), region.of(image.voxels))
+    assert same_voxels(
+        pipeline.inverse(pipeline.forward(region.of(image.voxels), region), region), region.of(image.voxels)
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

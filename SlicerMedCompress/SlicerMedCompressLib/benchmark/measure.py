@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import tempfile
 import time
@@ -16,6 +17,7 @@ from ..image import Image, same_voxels
 from .reference import encode_jpegxl7
 from .sides import Side, make_side
 
+_logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 NRRD, JPEGXL7 = "nrrd", "jpegxl7-slices"
 
@@ -62,7 +64,7 @@ def bench(
     methods: Sequence[str],
     repeats: int = 3,
     threads: int | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Callable[[str], None] = _logger.info,
 ) -> Iterator[Measurement]:
     """Measure methods (``nrrd``, ``jpegxl7-slices``, presets, codecs) on image files, one by one.
 
@@ -79,62 +81,88 @@ def bench(
             tell(f"passed over: {error}")
             continue
         with tempfile.TemporaryDirectory() as folder:
-            yield from _bench_image(image, path, Path(folder), side, methods, repeats, threads, tell)
+            run = _Run(side, image, side.hold(image), Path(folder), repeats, threads)
+            yield from _bench_image(run, path, methods, tell)
 
 
-def _bench_image(
-    image: Image,
-    path: Path,
-    folder: Path,
-    side: Side,
-    methods: Sequence[str],
-    repeats: int,
-    threads: int | None,
-    tell: Callable[[str], None],
-) -> Iterator[Measurement]:
-    node = side.hold(image)
-    nrrd_size = jpegxl7_size = 0
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One image on one side, and how often and with how many threads it is measured."""
+
+    side: Side
+    image: Image
+    node: Any
+    folder: Path
+    repeats: int
+    threads: int | None
+
+    def measure(self, method: str) -> tuple[_Figures, Any] | None:
+        """Figures and what was loaded last (None for the reference); None if the method does not apply."""
+        if method == JPEGXL7:
+            encoded = encode_jpegxl7(self.image, self.threads)
+            return None if encoded is None else (_Figures(method, encoded[0], encoded[1], 0.0, encoded[2]), None)
+        if method == NRRD:
+            target = self.folder / ("reference" + self.side.nrrd_suffix(self.node))
+            save, _ = _median(self.repeats, lambda: self.side.write_nrrd(self.node, target))
+            load, loaded = _median(self.repeats, lambda: self.side.read_nrrd(target, self.image), self.side.release)
+            return _Figures(method, target.stat().st_size, save, 0.0, load), loaded
+        target = self.folder / "measured.mcz"
+        save, _ = _median(self.repeats, lambda: self.side.save(self.node, target, method, self.threads, False))
+        verified, result = _median(self.repeats, lambda: self.side.save(self.node, target, method, self.threads, True))
+        load, loaded = _median(self.repeats, lambda: self.side.load(target, self.threads), self.side.release)
+        return _Figures(result.codec, target.stat().st_size, save, verified, load), loaded
+
+
+@dataclass(frozen=True)
+class _Figures:
+    codec: str
+    size: int
+    save_seconds: float
+    verified_save_seconds: float
+    load_seconds: float
+
+
+def _bench_image(run: _Run, path: Path, methods: Sequence[str], tell: Callable[[str], None]) -> Iterator[Measurement]:
+    sizes: dict[str, int] = {}
     for method in methods:
         tell(f"{path.name}: {method}")
-        codec, verified = method, 0.0
         try:
-            if method == NRRD:
-                target = folder / ("reference" + side.nrrd_suffix(node))
-                save, _ = _median(repeats, lambda: side.write_nrrd(node, target))
-                size = nrrd_size = target.stat().st_size
-                load, loaded = _median(repeats, lambda: side.read_nrrd(target, image), side.release)
-            elif method == JPEGXL7:
-                encoded = encode_jpegxl7(image, threads)
-                if encoded is None:
-                    continue
-                size, save, load = jpegxl7_size, _, _ = encoded
-                loaded = None
-            else:
-                target = folder / "measured.mcz"
-                save, _ = _median(repeats, lambda: side.save(node, target, method, threads, False))
-                verified, result = _median(repeats, lambda: side.save(node, target, method, threads, True))
-                size, codec = target.stat().st_size, result.codec
-                load, loaded = _median(repeats, lambda: side.load(target, threads), side.release)
+            measured = run.measure(method)
         except VerificationError:
             raise
         except MedCompressError as error:
             tell(f"{path.name}: {method} passed over: {error}")
             continue
+        if measured is None:
+            continue
+        figures, loaded = measured
+        sizes[method] = figures.size
         if loaded is not None:
-            if not same_voxels(side.image(loaded).voxels, side.image(node).voxels):
-                if method != NRRD:
-                    raise VerificationError(f'"{path}" did not come back identical through {method}.')
-                # Slicer flips the axes of some left-handed volumes when it reads them.
-                tell(f"{path.name}: Slicer's NRRD came back with other voxels in other places")
-            side.release(loaded)
+            _check_identical(run, loaded, path, method, tell)
+            run.side.release(loaded)
         yield Measurement(
-            path.name, method, codec, image.voxels.nbytes, image.voxel_count, size, save, verified, load, nrrd_size, jpegxl7_size
+            file=path.name,
+            method=method,
+            voxel_bytes=run.image.voxels.nbytes,
+            voxel_count=run.image.voxel_count,
+            nrrd_size=sizes.get(NRRD, 0),
+            jpegxl7_size=sizes.get(JPEGXL7, 0),
+            **asdict(figures),
         )
-    side.release(node)
+    run.side.release(run.node)
+
+
+def _check_identical(run: _Run, loaded: Any, path: Path, method: str, tell: Callable[[str], None]) -> None:
+    if same_voxels(run.side.image(loaded).voxels, run.side.image(run.node).voxels):
+        return
+    if method != NRRD:
+        raise VerificationError(f'"{path}" did not come back identical through {method}.')
+    # Slicer flips the axes of some left-handed volumes when it reads them.
+    tell(f"{path.name}: Slicer's NRRD came back with voxels in other places")
 
 
 def _median(
-    repeats: int, work: Callable[[], Result], release: Callable[[Result], None] = lambda result: None
+    repeats: int, work: Callable[[], Result], release: Callable[[Result], None] | None = None
 ) -> tuple[float, Result]:
     """Median seconds of a call, and the last result; earlier ones are released outside the timing."""
     seconds = []
@@ -142,6 +170,6 @@ def _median(
         started = time.perf_counter()
         result = work()
         seconds.append(time.perf_counter() - started)
-        if number + 1 < repeats:
+        if release is not None and number + 1 < repeats:
             release(result)
     return statistics.median(seconds), result

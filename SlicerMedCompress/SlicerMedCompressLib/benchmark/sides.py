@@ -35,9 +35,9 @@ class Side(Protocol):
     def load(self, path: Path, threads: int | None) -> Any: ...
 
 
-def chosen(method: str) -> dict[str, str]:
-    """The keyword of ``compress`` for a preset's or a codec's name."""
-    return {"preset": method} if method in PRESETS else {"codec": method}
+def chosen(method: str) -> tuple[str | None, str | None]:
+    """Preset and codec of ``compress`` for a preset's or a codec's name."""
+    return (method, None) if method in PRESETS else (None, method)
 
 
 class SceneSide:
@@ -72,7 +72,8 @@ class SceneSide:
         return self._nrrd.read_nrrd(path, image, self._standalone.scene)
 
     def save(self, held: Any, path: Path, method: str, threads: int | None, verify: bool) -> CompressResult:
-        return self._logic.compress(held, path, threads=threads, verify=verify, **chosen(method))
+        preset, codec = chosen(method)
+        return self._logic.compress(held, path, preset, codec, threads, verify)
 
     def load(self, path: Path, threads: int | None) -> Any:
         return self._logic.load(path, threads=threads)
@@ -102,7 +103,8 @@ class ArraySide:
         return read_image(path, kind=image.kind)
 
     def save(self, held: Image, path: Path, method: str, threads: int | None, verify: bool) -> CompressResult:
-        return compress(held, path, threads=threads, verify=verify, **chosen(method))  # type: ignore[arg-type]
+        preset, codec = chosen(method)
+        return compress(held, path, preset=preset, codec=codec, threads=threads, verify=verify)
 
     def load(self, path: Path, threads: int | None) -> Image:
         return decompress(path, threads=threads)

@@ -51,7 +51,13 @@ def summary_table(rows: Sequence[Measurement]) -> str:
                 f"{statistics.mean(row.size / other.size for row, other in compared):.1%}" if compared else "-",
                 f"{statistics.mean(against):.1%}" if against else "-",
                 _times([other.save_seconds / row.save_seconds for row, other in compared if row.save_seconds]),
-                _times([other.save_seconds / row.verified_save_seconds for row, other in compared if row.verified_save_seconds]),
+                _times(
+                    [
+                        other.save_seconds / row.verified_save_seconds
+                        for row, other in compared
+                        if row.verified_save_seconds
+                    ]
+                ),
                 _times([other.load_seconds / row.load_seconds for row, other in compared if row.load_seconds]),
             )
         )
@@ -69,6 +75,9 @@ def _times(ratios: Sequence[float]) -> str:
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
-        "  ".join(cell.ljust(width) if column < 1 else cell.rjust(width) for column, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.ljust(width) if column < 1 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in lines
     )

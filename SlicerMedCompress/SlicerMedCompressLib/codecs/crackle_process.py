@@ -94,7 +94,9 @@ def _interpreter() -> str:
         return sys.executable
     found = shutil.which("PythonSlicer")
     if found is None:
-        raise MissingLibraryError("Decoding crackle labels needs a Python interpreter beside this program; none was found.")
+        raise MissingLibraryError(
+            "Decoding crackle labels needs a Python interpreter beside this program; none was found."
+        )
     return found
 
 

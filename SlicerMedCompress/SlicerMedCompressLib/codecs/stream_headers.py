@@ -28,7 +28,7 @@ def jpeg_size(payload: bytes) -> Size:
     while position + 9 < len(payload) and payload[position] == 0xFF:
         marker = payload[position + 1]
         length = struct.unpack_from(">H", payload, position + 2)[0]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) or marker == 0xF7:
+        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
             rows, columns, components = struct.unpack_from(">HHB", payload, position + 5)
             return rows, columns, components
         position += 2 + length
@@ -86,7 +86,9 @@ def jpegxl_size(payload: bytes) -> Size:
     if reader.bits(1):
         return rows, columns, 3
     if reader.bits(1):
-        raise CorruptStreamError("A tile has a JPEG XL preview, animation or orientation, which MedCompress never writes.")
+        raise CorruptStreamError(
+            "A tile has a JPEG XL preview, animation or orientation, which MedCompress never writes."
+        )
     if reader.bits(1):
         raise CorruptStreamError("A tile holds floating point JPEG XL samples, which MedCompress never writes.")
     if reader.bits(2) == 3:

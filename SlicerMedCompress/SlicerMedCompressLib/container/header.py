@@ -49,7 +49,7 @@ class Header:
     @property
     def dtype(self) -> np.dtype:
         """Type of the voxels."""
-        return np.dtype(self.described["type"])
+        return np.dtype(str(self.described["type"]))
 
     @property
     def voxel_bytes(self) -> int:

@@ -158,7 +158,8 @@ class Reader:
             raise self._archive.corrupt(str(error)) from error
         if header.voxel_bytes > max(FREE_BYTES, self._archive.size * EXPANSION):
             raise self._archive.corrupt(
-                f"it announces {header.voxel_bytes:,} bytes of voxels, far more than its {self._archive.size:,} bytes can hold"
+                f"it announces {header.voxel_bytes:,} bytes of voxels, "
+                f"far more than its {self._archive.size:,} bytes can hold"
             )
         known = {HEADER_NAME, PADDING_NAME, *(slab_name(slab) for slab in range(header.grid.slab_count))}
         for name in self._archive.names():

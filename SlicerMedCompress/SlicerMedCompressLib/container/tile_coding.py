@@ -60,9 +60,7 @@ class TileCoder:
                 tile[..., plane] = self._decode_block(entry, payload, region.shape, dtype)
         return self.pipeline.inverse(tile, region)
 
-    def _decode_block(
-        self, entry: Entry, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype
-    ) -> np.ndarray:
+    def _decode_block(self, entry: Entry, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         if len(entry) == 1:
             bits = np.dtype(f"u{dtype.itemsize}")
             if entry[0] > np.iinfo(bits).max:

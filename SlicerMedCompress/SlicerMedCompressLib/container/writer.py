@@ -68,9 +68,7 @@ def _write(
     finally:
         coded.close()
         sha256 = hashing.result()
-    header = Header(
-        image_to_json(image), codec, pipeline, grid, tuple(tables), sha256, f"MedCompress {__version__}"
-    )
+    header = Header(image_to_json(image), codec, pipeline, grid, tuple(tables), sha256, f"MedCompress {__version__}")
     archive.add(HEADER_NAME, [header.to_bytes()])
     if header.voxel_bytes > FREE_BYTES:
         # Keeps what readers may refuse as a bomb apart from honest volumes of a single value.

@@ -43,7 +43,9 @@ def image_to_node(image: Image, scene: Any, name: str | None = None) -> Any:
     If it cannot be completed, what was begun is removed from the scene before the error goes on.
     """
     before = {scene.GetNthNode(number) for number in range(scene.GetNumberOfNodes())}
-    unique = scene.GetUniqueNameByString(name or image.name or "Volume")
+    unique = name or image.name or "Volume"
+    if scene.GetFirstNodeByName(unique) is not None:
+        unique = scene.GenerateUniqueName(unique)
     try:
         if image.kind is Kind.SEGMENTATION:
             return image_to_segmentation(image, scene, unique)

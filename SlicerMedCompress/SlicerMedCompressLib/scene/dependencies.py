@@ -33,7 +33,10 @@ def ensure_installed() -> None:
     missing = missing_packages()
     if not missing:
         return
-    packaging = getattr(slicer, "packaging", None)
+    try:
+        from slicer import packaging
+    except ImportError:
+        packaging = None
     requirements = requirements_file()
     if packaging is not None and requirements is not None:
         packaging.pip_ensure(packaging.load_requirements(str(requirements)), requester="MedCompress")

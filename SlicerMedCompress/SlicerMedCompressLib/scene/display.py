@@ -124,7 +124,7 @@ def _color_node(scene: Any, table: ColorTable | None) -> Any:
         node.SetColor(index, name, *rgba)
         if table.defined:
             node.SetColorDefined(index, table.defined[index])
-    twin = _same_table(scene, node, table)
+    twin = _same_table(scene, table)
     if twin is not None:
         return twin
     node.SetName(scene.GenerateUniqueName(table.name or "Colors"))
@@ -133,7 +133,7 @@ def _color_node(scene: Any, table: ColorTable | None) -> Any:
     return scene.AddNode(node)
 
 
-def _same_table(scene: Any, node: Any, table: ColorTable) -> Any:
+def _same_table(scene: Any, table: ColorTable) -> Any:
     """A colour node in the scene with the same name and entries, so that reloading does not multiply them."""
     existing = scene.GetFirstNodeByName(table.name) if table.name else None
     if existing is not None and existing.IsA("vtkMRMLColorNode"):

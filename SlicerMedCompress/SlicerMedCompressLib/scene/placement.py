@@ -10,7 +10,7 @@ from .display import copy_automatic
 
 
 def place_beside(node: Any, original: Any) -> None:
-    """Same parent transform, same automatic display settings, and same parent item in the subject hierarchy where there is one."""
+    """Same parent transform, automatic display settings, and parent item in the subject hierarchy if there is one."""
     if original.IsA("vtkMRMLTransformableNode") and node.IsA("vtkMRMLTransformableNode"):
         node.SetAndObserveTransformNodeID(original.GetTransformNodeID())
     if original.IsA("vtkMRMLVolumeNode"):

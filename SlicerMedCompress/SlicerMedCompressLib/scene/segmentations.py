@@ -31,8 +31,10 @@ def segmentation_to_image(node: Any) -> Image:
         raise UnsupportedImageError(
             f'"{name}" has no binary label map; in the Segmentations module create that representation first.'
         )
-    layers = [segmentation.GetLayerDataObject(layer, LABELMAP) for layer in range(segmentation.GetNumberOfLayers(LABELMAP))]
-    reference = next((layer for layer in layers if layer.GetPointData().GetScalars() is not None), None)
+    layers = [
+        segmentation.GetLayerDataObject(layer, LABELMAP) for layer in range(segmentation.GetNumberOfLayers(LABELMAP))
+    ]
+    reference = next((layer for layer in layers if not layer.IsEmpty()), None)
     if reference is None:
         raise UnsupportedImageError(f'"{name}" has segments but no voxel of any is set; draw something first.')
     if not all(_same_grid(layer, reference) for layer in layers if not layer.IsEmpty()):
@@ -99,15 +101,17 @@ def _merged(layers: list[Any], extent: Extent, name: str) -> np.ndarray:
     for number, (layer, array) in enumerate(zip(layers, arrays, strict=True)):
         if array is not None:
             own = layer.GetExtent()
-            box = tuple(
+            slices, rows, columns = (
                 slice(own[2 * axis] - extent[2 * axis], own[2 * axis + 1] - extent[2 * axis] + 1) for axis in (2, 1, 0)
             )
-            merged[(0, *box, number)] = array
+            merged[0, slices, rows, columns, number] = array
     return merged
 
 
 def _union(extents: list[Extent]) -> Extent:
-    joined = [min(extent[i] for extent in extents) if i % 2 == 0 else max(extent[i] for extent in extents) for i in range(6)]
+    joined = [
+        min(extent[i] for extent in extents) if i % 2 == 0 else max(extent[i] for extent in extents) for i in range(6)
+    ]
     return (joined[0], joined[1], joined[2], joined[3], joined[4], joined[5])
 
 
@@ -206,7 +210,6 @@ def tags_of(segment: Any) -> dict[str, str]:
 
 
 def _representations_of(segmentation: Any) -> tuple[str, ...]:
-    names = segmentation.GetContainedRepresentationNames()
-    if hasattr(names, "GetNumberOfValues"):
-        return tuple(names.GetValue(number) for number in range(names.GetNumberOfValues()))
+    names: list[str] = []
+    segmentation.GetContainedRepresentationNames(names)
     return tuple(names)

@@ -35,8 +35,8 @@ def sequence_to_image(node: Any) -> Image:
         same = (image.geometry, image.kind, image.voxels.shape, image.voxels.dtype, own)
         if same != (first.geometry, first.kind, first.voxels.shape, first.voxels.dtype, attributes):
             raise UnsupportedImageError(
-                f'Frame {number} of the sequence "{name}" differs from the first in geometry, size, type or attributes; '
-                "resample the frames to one grid, or save it as .seq.mrb."
+                f'Frame {number} of the sequence "{name}" differs from the first in geometry, size, type or '
+                "attributes; resample the frames to one grid, or save it as .seq.mrb."
             )
         voxels[number] = image.voxels[0]
     return Image(

@@ -27,7 +27,11 @@ def new_scene() -> StandaloneScene:
     application = slicer.vtkSlicerApplicationLogic()
     application.SetMRMLScene(scene)
     logics = [application]
-    for kind in (slicer.vtkSlicerVolumesLogic, slicer.vtkSlicerSegmentationsModuleLogic, slicer.vtkSlicerSequencesLogic):
+    for kind in (
+        slicer.vtkSlicerVolumesLogic,
+        slicer.vtkSlicerSegmentationsModuleLogic,
+        slicer.vtkSlicerSequencesLogic,
+    ):
         logic = kind()
         logic.SetMRMLApplicationLogic(application)
         logic.SetMRMLScene(scene)

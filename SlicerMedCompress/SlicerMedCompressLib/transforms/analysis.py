@@ -71,11 +71,11 @@ def analyse(image: Image, pool: Executor) -> Facts:
     groups = [planes[start : start + group] for start in range(0, len(planes), group)]
 
     def integers(frame: int, part: int) -> np.ndarray:
-        plane = voxels[frame, part]
+        plane: np.ndarray = voxels[frame, part]
         if slopes is None:
             return plane
         scale = slopes.slopes[0] if len(slopes.slopes) == 1 else slopes.slopes[frame * slopes.slices + part]
-        return np.rint(plane / scale).astype(np.int32)
+        return np.asarray(np.rint(plane / scale).astype(np.int32))
 
     def extremes(group: list[tuple[int, int]]) -> tuple[int, int]:
         found = [integers(*index) for index in group]

@@ -11,9 +11,6 @@ from ..errors import CorruptStreamError
 from ..tiling import Region
 from .base import Transform
 
-_SIGNED = {4: np.int32, 8: np.int64}
-_UNSIGNED = {4: np.uint32, 8: np.uint64}
-
 
 @dataclass(frozen=True)
 class OrderedBits(Transform):
@@ -30,19 +27,24 @@ class OrderedBits(Transform):
     def output(self, dtype: np.dtype, components: int) -> tuple[np.dtype, int]:
         if dtype != np.dtype(self.dtype):
             raise CorruptStreamError(f"The float step is for {self.dtype}, not {dtype.name}.")
-        return np.dtype(_UNSIGNED[dtype.itemsize]), components
+        return np.dtype(f"u{dtype.itemsize}"), components
 
     def forward(self, tile: np.ndarray, region: Region) -> np.ndarray:
-        size = np.dtype(self.dtype).itemsize
-        bits = np.ascontiguousarray(tile).view(_SIGNED[size])
-        sign = bits >> _SIGNED[size](8 * size - 1)
-        return (bits ^ (sign | np.iinfo(_SIGNED[size]).min)).view(_UNSIGNED[size])
+        bits = np.ascontiguousarray(tile).view(self._unsigned)
+        return np.where(bits & self._sign, ~bits, bits | self._sign)
 
     def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
-        size = np.dtype(self.dtype).itemsize
-        bits = np.ascontiguousarray(tile).view(_SIGNED[size])
-        sign = ~bits >> _SIGNED[size](8 * size - 1)
-        return (bits ^ (sign | np.iinfo(_SIGNED[size]).min)).view(self.dtype)
+        bits = np.ascontiguousarray(tile)
+        return np.where(bits & self._sign, bits ^ self._sign, ~bits).view(self.dtype)
+
+    @property
+    def _unsigned(self) -> np.dtype:
+        return np.dtype(f"u{np.dtype(self.dtype).itemsize}")
+
+    @property
+    def _sign(self) -> np.unsignedinteger:
+        bits = self._unsigned.itemsize * 8
+        return np.uint32(1 << 31) if bits == 32 else np.uint64(1 << 63)
 
     def to_json(self) -> dict[str, Any]:
         return {"type": self.dtype}

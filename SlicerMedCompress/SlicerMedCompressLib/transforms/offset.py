@@ -49,13 +49,13 @@ class Offset(Transform):
         # Arithmetic modulo the type's size is exact here and costs no wider copy.
         unsigned = np.dtype(f"u{tile.dtype.itemsize}")
         shift = unsigned.type(self.minimum % (1 << (8 * unsigned.itemsize)))
-        return np.subtract(tile.view(unsigned), shift).astype(self.packed, copy=False)
+        return np.asarray(np.subtract(tile.view(unsigned), shift).astype(self.packed, copy=False))
 
     def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
         dtype = np.dtype(self.dtype)
         unsigned = np.dtype(f"u{dtype.itemsize}")
         shift = unsigned.type(self.minimum % (1 << (8 * unsigned.itemsize)))
-        return np.add(tile.astype(unsigned, copy=False), shift).view(dtype)
+        return np.asarray(np.add(tile.astype(unsigned, copy=False), shift).view(dtype))
 
     def to_json(self) -> dict[str, Any]:
         return {"type": self.dtype, "minimum": self.minimum, "maximum": self.maximum}

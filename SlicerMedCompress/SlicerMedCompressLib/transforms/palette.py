@@ -77,4 +77,3 @@ class Palette(Transform):
         if values.size and values[-1] > np.iinfo(dtype).max:
             raise ValueError("The palette holds values above its type.")
         return cls(values.astype(dtype))
-

@@ -1,0 +1,180 @@
+"""The terminal command: files, figures, exit statuses and messages fit for scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generated_images import OBLIQUE, head, scalar, segmentation
+
+sitk = pytest.importorskip("SimpleITK")
+
+from SlicerMedCompressLib.cli import main
+from SlicerMedCompressLib.compression import compress
+from SlicerMedCompressLib.files import read_image, write_image
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    path = tmp_path / "head.nrrd"
+    write_image(scalar(head((12, 40, 44)), geometry=OBLIQUE), path)
+    return path
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+@pytest.mark.parametrize(
+    "how", [[], ["--preset", "fast"], ["--codec", "jpegls"], ["--codec", "jpegxl:5", "--threads", "1"], ["--no-verify"]]
+)
+def test_a_volume_goes_to_mcz_and_back(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: list[str]
+) -> None:
+    assert run("compress", volume, tmp_path / "a.mcz", *how) == 0
+    assert "bits per voxel" in capsys.readouterr().out
+    assert run("decompress", tmp_path / "a.mcz", tmp_path / "b.nrrd") == 0
+    first, second = (sitk.ReadImage(str(path)) for path in (volume, tmp_path / "b.nrrd"))
+    assert np.array_equal(sitk.GetArrayFromImage(first), sitk.GetArrayFromImage(second))
+    for ask in ("GetSpacing", "GetOrigin", "GetDirection"):
+        assert getattr(first, ask)() == pytest.approx(getattr(second, ask)(), rel=1e-12)
+
+
+def test_figures_come_as_json(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("compress", volume, tmp_path / "a.mcz", "--json", "-q")
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["compressed_bytes"] == (tmp_path / "a.mcz").stat().st_size
+    assert figures["verified"]
+
+
+def test_info_tells_what_a_file_holds(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("compress", volume, tmp_path / "a.mcz", "--codec", "jpegls")
+    capsys.readouterr()
+    assert run("info", tmp_path / "a.mcz", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["shape"] == [1, 12, 40, 44, 1]
+    assert facts["codec"] == {"id": "jpegls"}
+    assert run("info", tmp_path / "a.mcz") == 0
+    assert "identical to the original" in capsys.readouterr().out
+
+
+def test_verify_finds_the_damaged_one_among_good_files(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("compress", volume, tmp_path / "good.mcz")
+    damaged = bytearray((tmp_path / "good.mcz").read_bytes())
+    damaged[200] ^= 1
+    (tmp_path / "bad.mcz").write_bytes(bytes(damaged))
+    capsys.readouterr()
+    assert run("verify", tmp_path / "good.mcz", tmp_path / "bad.mcz") == 1
+    told = capsys.readouterr()
+    assert "good.mcz: good" in told.out
+    assert "bad.mcz" in told.err
+    assert "checksum" in told.err
+
+
+def test_codecs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("codecs") == 0
+    assert "htj2k" in capsys.readouterr().out
+    assert run("codecs", "--json") == 0
+    assert {codec["id"] for codec in json.loads(capsys.readouterr().out)} >= {"jpegxl", "crackle", "pcodec"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["compress", "missing.nrrd", "a.mcz"], "no file or folder"),
+        (["compress", "{volume}", "a.nrrd"], "must end in .mcz"),
+        (["compress", "{volume}", "{folder}/none/a.mcz"], "folder does not exist"),
+        (["compress", "{volume}", "{folder}/a.mcz", "--codec", "gzip"], "no codec"),
+        (["compress", "{volume}", "{folder}/a.mcz", "--codec", "crackle"], "label volumes"),
+        (["decompress", "missing.mcz", "a.nrrd"], "no file"),
+        (["decompress", "{volume}", "a.nrrd"], "not a complete ZIP"),
+        (["info", "{folder}"], "is a folder"),
+    ],
+)
+def test_bad_use_is_one_sentence_and_status_1(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert run(*(word.format(volume=volume, folder=tmp_path) for word in words)) == 1
+    message = capsys.readouterr().err
+    assert told in message
+    assert message.startswith("medcompress: ")
+    assert message.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["shrink"],
+        ["compress", "a"],
+        ["compress", "a", "b.mcz", "--threads", "0"],
+        ["compress", "a", "b.mcz", "--preset", "fast", "--codec", "zstd"],
+    ],
+)
+def test_wrong_usage_is_status_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+
+
+def test_an_interruption_is_status_130_and_leaves_nothing(
+    volume: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("SlicerMedCompressLib.compression.write_archive", interrupted)
+    assert run("compress", volume, tmp_path / "a.mcz") == 130
+    assert not (tmp_path / "a.mcz").exists()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_segmentation_goes_to_mcz_and_back(tmp_path: Path) -> None:
+    write_image(segmentation(), tmp_path / "a.seg.nrrd")
+    assert run("compress", tmp_path / "a.seg.nrrd", tmp_path / "a.mcz", "-q") == 0
+    assert run("decompress", tmp_path / "a.mcz", tmp_path / "b.seg.nrrd", "-q") == 0
+    first, second = (read_image(tmp_path / name) for name in ("a.seg.nrrd", "b.seg.nrrd"))
+    assert first.segmentation == second.segmentation
+
+
+def test_bench_tells_sizes_and_speeds_and_writes_json(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = "nrrd,jpegxl7-slices,fast,jpegls,crackle"
+    assert run("bench", volume, "--methods", methods, "--repeats", "1", "--json", tmp_path / "b.json") == 0
+    shown = capsys.readouterr().out
+    assert "of JXL e7" in shown
+    rows = {row["method"]: row for row in json.loads((tmp_path / "b.json").read_text())}
+    assert set(rows) == {"nrrd", "jpegxl7-slices", "fast", "jpegls"}
+    assert rows["fast"]["nrrd_size"] == rows["nrrd"]["size"]
+    assert rows["jpegls"]["load_seconds"] > 0
+
+
+def test_bench_without_images_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bench", tmp_path) == 1
+    assert "no images" in capsys.readouterr().err
+
+
+@pytest.mark.standalone
+def test_the_demo_proves_the_volume_identical(volume: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("slicer", reason="slicer-core is not installed")
+    assert run("demo", volume) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("voxels and geometry identical") == 2
+    assert "nrrd" in shown
+
+
+def test_the_command_runs_as_a_module(tmp_path: Path) -> None:
+    compress(scalar(head((3, 9, 9))), tmp_path / "a.mcz")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "SlicerMedCompressLib", "verify", str(tmp_path / "a.mcz")]
+    assert subprocess.run(command, env=environment, capture_output=True).returncode == 0

@@ -1,0 +1,73 @@
+"""Importing the package pulls in numpy and the standard library, nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import SlicerMedCompressLib
+
+PACKAGE = Path(SlicerMedCompressLib.__file__).parent
+
+SCRIPT = """
+import pkgutil, importlib, sys
+import numpy
+before = set(sys.modules)
+import SlicerMedCompressLib
+for module in pkgutil.walk_packages(SlicerMedCompressLib.__path__, "SlicerMedCompressLib."):
+    if not module.name.startswith(("SlicerMedCompressLib.scene", "SlicerMedCompressLib.widget")) \
+            and not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(*sorted(new - set(sys.stdlib_module_names) - {"SlicerMedCompressLib", "numpy"}))
+"""
+
+
+def test_the_package_needs_numpy_only() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=PACKAGE.parent, capture_output=True, text=True, check=True, env=None
+    )
+    assert [name for name in found.stdout.split() if not name.startswith("_")] == []
+
+
+ORDER = [
+    "errors",
+    "appearance",
+    "segments",
+    "image",
+    "tiling",
+    "transforms",
+    "codecs",
+    "parallel",
+    "progress",
+    "results",
+    "container",
+    "presets",
+    "compression",
+    "segmentation_files",
+    "files",
+    "scene",
+    "benchmark",
+    "demo",
+    "cli",
+    "widget",
+]
+
+
+def test_imports_point_one_way() -> None:
+    """A part may import what stands before it in ORDER, never what stands after."""
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] not in ORDER:
+            continue
+        for line in path.read_text().splitlines():
+            words = line.split()
+            if words[:1] != ["from"] or not words[1].startswith("."):
+                continue
+            level = len(words[1]) - len(words[1].lstrip("."))
+            target = (*parts[: len(parts) - level], *filter(None, words[1].lstrip(".").split(".")))
+            names = [target[0]] if target else [word.strip(",()") for word in words[3:]]
+            for name in names:
+                if name in ORDER and name != parts[0]:
+                    assert ORDER.index(name) < ORDER.index(parts[0]), f"{path.name} imports {name}"
