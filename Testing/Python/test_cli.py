@@ -178,3 +178,11 @@ def test_the_command_runs_as_a_module(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "SlicerMedCompressLib", "verify", str(tmp_path / "a.mcz")]
     assert subprocess.run(command, env=environment, capture_output=True).returncode == 0
+
+
+@pytest.mark.standalone
+def test_the_demo_finds_a_real_volume_in_a_package(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("slicer", reason="slicer-core is not installed")
+    pytest.importorskip("nilearn", reason="nilearn, which carries the volume, is not installed")
+    assert run("demo", "-q") == 0
+    assert "mni_icbm152_t1" in capsys.readouterr().out
