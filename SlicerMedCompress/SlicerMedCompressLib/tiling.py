@@ -9,6 +9,10 @@ from itertools import product
 import numpy as np
 
 Span = tuple[int, int]
+THIN_TILE_VOXELS = 1 << 18
+"""Voxels of a tile where an image has fewer slices than a tile likes: a CT slice is not cut."""
+SMALL_VOLUME_VOXELS = 1 << 23
+"""Up to this size a volume gets tiles twice as tall: all of it decodes in a moment, and fewer tiles are smaller."""
 
 
 @dataclass(frozen=True)
@@ -111,15 +115,19 @@ def _cut(length: int, parts: int, part: int) -> Span:
 def grid_for(shape: tuple[int, int, int, int], tile: TileShape) -> Grid:
     """Cut (frame, slice, row, column) into tiles of about the size a codec likes.
 
-    Where the image is thin or small along some axes, tiles grow along the others, so that a
-    single slice is not cut into crumbs whose headers cost more than they save.
+    Where the image is thin or small, tiles grow along the other axes, so that it is not cut into
+    crumbs whose headers cost more than they save.
     """
     slices, rows, columns = shape[1:]
+    if slices * rows * columns <= SMALL_VOLUME_VOXELS:
+        tile = TileShape(tile.slices, 2 * tile.rows, tile.columns)
     depth = min(slices, tile.slices)
     if rows * columns <= tile.rows * tile.columns:
         depth = min(slices, max(depth, tile.voxels // (rows * columns)))
-    growth = (tile.slices / depth) ** 0.5 * (2**0.5 if depth < tile.slices else 1)
-    height, width = max(1, int(tile.rows * max(1, growth))), max(1, int(tile.columns * max(1, growth)))
+    growth = 1.0
+    if depth < tile.slices:
+        growth = max(1.0, (max(THIN_TILE_VOXELS, tile.voxels) / (depth * tile.rows * tile.columns)) ** 0.5)
+    height, width = int(tile.rows * growth), int(tile.columns * growth)
     return Grid(shape, _parts(slices, depth), _parts(rows, height), _parts(columns, width))
 
 
