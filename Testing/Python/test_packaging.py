@@ -100,7 +100,8 @@ ALONE = """
 import sys
 from pathlib import Path
 modules, repository = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
-inside = lambda path: Path(path).resolve().is_relative_to(repository)
+own = Path(sys.prefix).resolve()  # the environment may lie in the repository
+inside = lambda path: Path(path).resolve().is_relative_to(repository) and not Path(path).resolve().is_relative_to(own)
 sys.path[:] = [str(modules)] + [path for path in sys.path if path and not inside(path)]
 sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
 {code}

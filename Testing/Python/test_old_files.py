@@ -1,0 +1,43 @@
+"""Files that earlier versions wrote are read for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from make_samples import samples
+
+from SlicerMedCompressLib.codecs import CODECS
+from SlicerMedCompressLib.compression import decompress
+from SlicerMedCompressLib.container import Reader
+from SlicerMedCompressLib.transforms.pipeline import TRANSFORMS
+
+SAMPLES = Path(__file__).resolve().parent / "samples"
+FILES = sorted(SAMPLES.glob("v*/*.mcz"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_an_old_file_decodes_to_the_same_voxels(path: Path) -> None:
+    expected = json.loads((path.parent / "expected.json").read_text())[path.stem]
+    image = decompress(path)
+    assert list(image.voxels.shape) == expected["shape"]
+    assert hashlib.sha256(image.voxels.tobytes()).hexdigest() == expected["sha256"]
+
+
+@pytest.mark.parametrize("name", ["described", "segmentation", "sequence"])
+def test_an_old_description_means_the_same(name: str) -> None:
+    stored, made = decompress(SAMPLES / "v1" / f"{name}.mcz"), samples()[name][0]
+    for field in ("geometry", "kind", "name", "units", "attributes", "frame_axis", "display", "segmentation"):
+        assert getattr(stored, field) == getattr(made, field), field
+
+
+def test_the_samples_use_every_codec_and_every_transform() -> None:
+    codecs, transforms = set(), set()
+    for path in FILES:
+        with Reader(path) as reader:
+            codecs.add(reader.header.codec.id)
+            transforms |= {step.id for step in reader.header.pipeline.steps}
+    assert codecs == set(CODECS)
+    assert transforms == set(TRANSFORMS)
