@@ -55,7 +55,9 @@ def main() -> None:
         for preset in PRESETS:
             target = os.fspath(Path(folder) / f"{preset}.mcz")
             figures = [
-                subprocess.run([sys.executable, __file__, *words, preset], capture_output=True, text=True, check=True).stdout.strip()
+                subprocess.run(
+                    [sys.executable, __file__, *words, preset], capture_output=True, text=True, check=True
+                ).stdout.strip()
                 for words in (["compress", source, target], ["decompress", target, target])
             ]
             print(f"{preset:>9}: compress {figures[0]} x the volume, decompress {figures[1]} x")

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
 from SlicerMedCompressLib.appearance import ColorTable, Display
+from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.image import SUPPORTED_TYPES, FrameAxis, Geometry, Image, Kind
 from SlicerMedCompressLib.segments import Segment, Segmentation
 
+INSTALLED = [name for name, codec in CODECS.items() if codec.unavailable_reason() is None]
 TYPES = [np.dtype(name) for name in SUPPORTED_TYPES]
 
 OBLIQUE = Geometry(

@@ -1,6 +1,6 @@
 """Writes the sample files of the current format version; run once a version, never to mend a test.
 
-    python Testing/Python/make_samples.py Testing/Python/samples/v1
+python Testing/Python/make_samples.py Testing/Python/samples/v1
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def samples() -> dict[str, tuple[Image, str]]:
     rgb = np.stack([small % 251, small % 241, small % 239], axis=-1).astype(np.uint8)
     noise = np.random.default_rng(0).normal(size=(4, 12, 13))
     found: dict[str, tuple[Image, str]] = {
-        f"codec-{codec}": (labels if CODECS[codec].for_labels else scalar(small, name="head"), codec) for codec in CODECS
+        f"codec-{codec}": (labels if CODECS[codec].for_labels else scalar(small, name="head"), codec)
+        for codec in CODECS
     }
     found |= {
         "codec-jpegxl-1": (scalar(small), "jpegxl:1"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
-from generated_images import full_range, head
+from generated_images import INSTALLED, full_range, head
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
@@ -14,7 +16,7 @@ from SlicerMedCompressLib.codecs.jpegxl import JpegXl
 from SlicerMedCompressLib.codecs.stream_headers import jpeg2000_size, jpeg_size, jpegxl_size
 from SlicerMedCompressLib.errors import CorruptStreamError, MissingLibraryError, UnsupportedImageError
 
-INSTANCES = [codec() for codec in CODECS.values()] + [JpegXl(1), JpegXl(7)]
+INSTANCES = [CODECS[name]() for name in INSTALLED] + [JpegXl(1), JpegXl(7)]
 CASES = [(codec, np.dtype(name)) for codec in INSTANCES for name in sorted(codec.sample_types)]
 SHAPES = [(1, 1, 1), (1, 1, 7), (1, 7, 1), (5, 1, 1), (1, 1, 300), (2, 3, 5), (7, 13, 11), (1, 64, 64), (9, 31, 37)]
 
@@ -149,9 +151,20 @@ def test_a_wrong_name_or_knob_is_told(text: str, told: str) -> None:
 def test_every_codec_describes_itself() -> None:
     for codec in CODECS.values():
         described = describe(codec)
-        assert described["unavailable"] is None
         assert described["title"]
-        assert described["version"]
+        assert (described["unavailable"] is None) == (codec.id in INSTALLED)
+        assert (described["version"] is None) == (codec.id not in INSTALLED)
+
+
+def test_this_python_has_the_codecs_it_can_have() -> None:
+    missing = set(CODECS) - set(INSTALLED)
+    assert missing <= ({"htj2k", "pcodec"} if sys.version_info < (3, 11) else set())
+
+
+def test_a_library_built_without_the_codec_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JpegXl, "feature", "NO_SUCH_CODEC")
+    with pytest.raises(MissingLibraryError, match="pip install --upgrade imagecodecs"):
+        JpegXl().encode(np.zeros((1, 2, 2), np.uint8))
 
 
 def test_a_missing_library_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

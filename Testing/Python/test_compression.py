@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generated_images import TYPES, described_head, full_range, head, images, scalar, segmentation, sequence
+from generated_images import INSTALLED, TYPES, described_head, full_range, head, images, scalar, segmentation, sequence
 from hypothesis import given, settings
 
 from SlicerMedCompressLib.codecs import CODECS
@@ -18,6 +18,7 @@ from SlicerMedCompressLib.container import Reader
 from SlicerMedCompressLib.errors import Cancelled, MissingLibraryError, UnsupportedImageError, VerificationError
 from SlicerMedCompressLib.image import Image, Kind, same_voxels
 from SlicerMedCompressLib.presets import PRESETS
+from SlicerMedCompressLib.tiling import Region
 
 
 def assert_same(first: Image, second: Image) -> None:
@@ -51,7 +52,7 @@ def test_every_field_of_an_image_comes_back(tmp_path: Path, make: object, preset
     assert_same(decompress(tmp_path / "a.mcz"), image)
 
 
-@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "crackle"])
+@pytest.mark.parametrize("codec", [codec for codec in INSTALLED if codec != "crackle"])
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_every_codec_keeps_the_full_range_of_every_type(codec: str, dtype: np.dtype) -> None:
     image = scalar(full_range(dtype))
@@ -65,7 +66,7 @@ def test_any_image_comes_back_through_any_preset(preset: str, image: Image) -> N
     assert_same(through_memory(image, preset=preset), image)
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", INSTALLED)
 @settings(max_examples=15)
 @given(image=images())
 def test_any_image_comes_back_or_is_refused_with_a_reason(codec: str, image: Image) -> None:
@@ -126,7 +127,9 @@ def test_a_slice_reads_only_the_tiles_it_needs(tmp_path: Path) -> None:
         read = reader._archive.read
         reader._archive.read = lambda name, *rest: taken.append(name) or read(name, *rest)  # type: ignore[method-assign,func-returns-value]
         reader.read_region(0, (20, 21))
-    assert set(taken) == {"tiles/000002"}
+        assert reader.header.grid.slabs > 2
+        (slab,) = reader.header.grid.slabs_touching(Region(0, (20, 21), (0, 128), (0, 128)))
+    assert set(taken) == {f"tiles/{slab:06d}"}
 
 
 def test_a_frame_decodes_without_the_others() -> None:

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generated_images import described_head, head, scalar, segmentation, sequence
+from generated_images import INSTALLED, described_head, head, scalar, segmentation, sequence
 from mutations import mutated, rebuilt
 
-from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import compress_in_memory, decompress
 from SlicerMedCompressLib.errors import CorruptFileError, InputError
 from SlicerMedCompressLib.image import Image, Kind, same_voxels
@@ -80,7 +79,7 @@ def put(*path: Any) -> Callable[[dict[str, Any]], None]:
         put("image", "name", 7),
         put("codec", {"id": "unknown"}),
         put("codec", {"id": "jpegxl", "effort": 3}),
-        put("codec", {"id": "pcodec", "level": 8}),
+        put("codec", {"id": "blosc2", "level": 1}),
         put("codec", {"id": "crackle", "markov_order": 5}),
         put("transforms", [{"id": "unknown"}]),
         put("transforms", []),
@@ -210,9 +209,9 @@ def samples() -> list[tuple[bytes, np.ndarray]]:
     """Small files of every codec and kind, with their voxels."""
     small = scalar(head((6, 24, 26)))
     labels = scalar((head((6, 24, 26)) > 100).astype(np.uint8), kind=Kind.LABEL)
-    pairs: list[tuple[Image, str]] = [(labels if codec == "crackle" else small, codec) for codec in CODECS]
+    pairs: list[tuple[Image, str]] = [(labels if codec == "crackle" else small, codec) for codec in INSTALLED]
     noise = scalar(np.random.default_rng(1).normal(size=(4, 20, 20)).astype(np.float32))
-    pairs += [(described_head(), "jpegxl:1"), (segmentation(), "zstd"), (sequence(), "jpegls"), (noise, "pcodec")]
+    pairs += [(described_head(), "jpegxl:1"), (segmentation(), "zstd"), (sequence(), "jpegls"), (noise, "blosc2")]
     return [(compress_in_memory(image, codec=codec)[0], image.voxels) for image, codec in pairs]
 
 

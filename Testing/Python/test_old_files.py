@@ -12,6 +12,7 @@ from make_samples import samples
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import decompress
 from SlicerMedCompressLib.container import Reader
+from SlicerMedCompressLib.errors import MissingLibraryError
 from SlicerMedCompressLib.transforms.pipeline import TRANSFORMS
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
@@ -21,7 +22,10 @@ FILES = sorted(SAMPLES.glob("v*/*.mcz"))
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_an_old_file_decodes_to_the_same_voxels(path: Path) -> None:
     expected = json.loads((path.parent / "expected.json").read_text())[path.stem]
-    image = decompress(path)
+    try:
+        image = decompress(path)
+    except MissingLibraryError as error:
+        pytest.skip(str(error))
     assert list(image.voxels.shape) == expected["shape"]
     assert hashlib.sha256(image.voxels.tobytes()).hexdigest() == expected["sha256"]
 

@@ -31,7 +31,7 @@ def test_balanced_is_about_as_small_as_the_best_codec_it_tries(image: Image) -> 
     preset = PRESETS["balanced"]
     tried = {"labels": preset.labels, "floats": preset.floats, "integers": preset.integers}
     kind = "labels" if image.kind is Kind.LABEL else "floats" if image.voxels.dtype.kind == "f" else "integers"
-    best = min(size(image, codec=codec) for codec in tried[kind])
+    best = min(size(image, codec=codec) for codec in tried[kind] if codec.unavailable_reason() is None)
     assert size(image, preset="balanced") <= 1.02 * best + 64
 
 

@@ -36,7 +36,8 @@ class Codec(ABC):
 
     Class attributes:
         id: name in files and on the terminal. title, family: for people.
-        package: what to install. module: what to import.
+        package: what to install. module: what to import. feature: the class in it whose
+            ``available`` tells whether this build of the library has the codec, if it has such.
         sample_types: numpy type names that ``encode`` takes.
         for_labels: whether it is meant for labels only.
     """
@@ -47,6 +48,7 @@ class Codec(ABC):
     guarantee: ClassVar[str] = "lossless"
     package: ClassVar[str] = "imagecodecs"
     module: ClassVar[str] = "imagecodecs"
+    feature: ClassVar[str] = ""
     sample_types: ClassVar[frozenset[str]] = UNSIGNED_16
     for_labels: ClassVar[bool] = False
     knob: ClassVar[Knob | None] = None
@@ -102,7 +104,14 @@ class Codec(ABC):
 
     @classmethod
     def _library(cls) -> ModuleType:
-        return library(cls.module, cls.package, f"The codec {cls.title}")
+        found = library(cls.module, cls.package, f"The codec {cls.title}")
+        if cls.feature and not getattr(getattr(found, cls.feature, None), "available", False):
+            raise MissingLibraryError(
+                f"The codec {cls.title} is not in the installed {cls.package} {getattr(found, '__version__', '')}: "
+                f'update it with "pip install --upgrade {cls.package}"; its newest versions need a newer Python '
+                "than 3.10. Other codecs still work."
+            )
+        return found
 
 
 def library(module: str, package: str, wanted_by: str) -> ModuleType:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import CorruptStreamError, MedCompressError, MissingLibraryError
+from ..errors import CorruptStreamError, MedCompressError
 
 
 @contextmanager
 def native_errors(title: str) -> Iterator[None]:
-    """Wrap a library call: its errors become CorruptStreamError, a delayed import a MissingLibraryError.
+    """Wrap a library call: its errors become CorruptStreamError.
 
     The libraries raise anything from RuntimeError subclasses of their own to IndexError and
     struct.error on bad data, so this is the one place that catches Exception; MemoryError
@@ -20,7 +20,5 @@ def native_errors(title: str) -> Iterator[None]:
         yield
     except MedCompressError:
         raise
-    except ImportError as error:
-        raise MissingLibraryError(f"The installed library lacks the codec {title}: update it. ({error})") from error
     except Exception as error:
         raise CorruptStreamError(f"{title} failed on a tile: {error or type(error).__name__}") from error

@@ -19,6 +19,7 @@ class Zstandard(Codec):
     id: ClassVar[str] = "zstd"
     title: ClassVar[str] = "Zstandard"
     family: ClassVar[str] = "general"
+    feature: ClassVar[str] = "ZSTD"
     sample_types: ClassVar[frozenset[str]] = ANY_TYPE
     knob: ClassVar[Knob] = Knob("level", 1, 22, "encoding time for size")
     level: int = 9
