@@ -82,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     added = command("codecs", _codecs, "List codecs, what they take, and why one is missing.")
     added.add_argument("--json", action="store_true")
 
+    _add_measuring(command)
+    return parser
+
+
+def _add_measuring(command: Callable[..., argparse.ArgumentParser]) -> None:
     added = command("bench", _bench, "Measure presets and codecs against Slicer's NRRD on your own files.")
     added.add_argument("paths", type=Path, nargs="+", help="image files, or folders to search")
     added.add_argument("--methods", help="comma-separated presets and codecs; default: all")
@@ -92,7 +97,6 @@ def _parser() -> argparse.ArgumentParser:
     added = command("demo", _demo, "Compress and reload a real volume in a MRML scene, and prove it identical.")
     added.add_argument("path", type=Path, nargs="?", help="an image; default: the MNI152 T1 that nilearn ships")
     _common(added)
-    return parser
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

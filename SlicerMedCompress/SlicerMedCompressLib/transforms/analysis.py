@@ -65,39 +65,62 @@ def analyse(image: Image, pool: Executor) -> Facts:
         slopes = find_slopes(voxels)
         if slopes is None:
             return Facts(voxels.dtype, narrow, None, 0, 0, None, components, color)
-    planes = [(frame, part) for frame in range(voxels.shape[0]) for part in range(voxels.shape[1])]
-    # Some slices a task: a task has its cost.
-    group = max(1, (1 << 19) // voxels[0, 0].size)
-    groups = [planes[start : start + group] for start in range(0, len(planes), group)]
+    slices = _IntegerSlices(voxels, slopes)
+    minimum, maximum = slices.range(pool)
+    occurs = slices.occurring(minimum, maximum, pool) if maximum - minimum < MAXIMUM_RANGE else None
+    return Facts(voxels.dtype, narrow, slopes, minimum, maximum, occurs, components, color)
 
-    def integers(frame: int, part: int) -> np.ndarray:
-        plane: np.ndarray = voxels[frame, part]
-        if slopes is None:
-            return plane
-        scale = slopes.slopes[0] if len(slopes.slopes) == 1 else slopes.slopes[frame * slopes.slices + part]
-        return np.asarray(np.rint(plane / scale).astype(np.int32))
 
-    def extremes(group: list[tuple[int, int]]) -> tuple[int, int]:
-        found = [integers(*index) for index in group]
-        return min(int(plane.min()) for plane in found), max(int(plane.max()) for plane in found)
+Index = tuple[int, int]
 
-    ranges = list(pool.map(extremes, groups))
-    minimum, maximum = min(low for low, _ in ranges), max(high for _, high in ranges)
-    occurs = None
-    if maximum - minimum < MAXIMUM_RANGE:
-        size = maximum - minimum + 1
-        packer = Offset(np.int32.__name__ if slopes else voxels.dtype.name, minimum, maximum)
 
-        def support(group: list[tuple[int, int]]) -> np.ndarray:
-            occurs = np.zeros(size, np.bool_)
+@dataclass(frozen=True, eq=False)
+class _IntegerSlices:
+    """The slices of all frames as integers: as they are, or divided by their slopes."""
+
+    voxels: np.ndarray
+    slopes: RescaleSlopes | None
+
+    def range(self, pool: Executor) -> Index:
+        """Smallest and largest value."""
+
+        def extremes(group: list[Index]) -> Index:
+            found = [self._integers(*index) for index in group]
+            return min(int(plane.min()) for plane in found), max(int(plane.max()) for plane in found)
+
+        ranges = list(pool.map(extremes, self._groups()))
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+    def occurring(self, minimum: int, maximum: int, pool: Executor) -> np.ndarray:
+        """Which values of minimum to maximum occur: in all slices where some hold few, else in some."""
+        packer = Offset(np.int32.__name__ if self.slopes else self.voxels.dtype.name, minimum, maximum)
+
+        def support(group: list[Index]) -> np.ndarray:
+            occurs = np.zeros(maximum - minimum + 1, np.bool_)
             for index in group:
-                occurs[packer.packed_values(integers(*index)).ravel()] = True
+                occurs[packer.packed_values(self._integers(*index)).ravel()] = True
             return occurs
 
-        occurs = support(planes[::SAMPLE_STEP])
-        if occurs.mean() < FULL_ENOUGH:
-            occurs = np.logical_or.reduce(list(pool.map(support, groups)))
-    return Facts(voxels.dtype, narrow, slopes, minimum, maximum, occurs, components, color)
+        occurs = support(self._indices()[::SAMPLE_STEP])
+        if occurs.mean() >= FULL_ENOUGH:
+            return occurs
+        return np.asarray(np.logical_or.reduce(list(pool.map(support, self._groups()))))
+
+    def _integers(self, frame: int, part: int) -> np.ndarray:
+        plane: np.ndarray = self.voxels[frame, part]
+        if self.slopes is None:
+            return plane
+        slopes = self.slopes.slopes
+        scale = slopes[0] if len(slopes) == 1 else slopes[frame * self.slopes.slices + part]
+        return np.asarray(np.rint(plane / scale).astype(np.int32))
+
+    def _indices(self) -> list[Index]:
+        return list(np.ndindex(self.voxels.shape[0], self.voxels.shape[1]))  # type: ignore[arg-type]
+
+    def _groups(self) -> list[list[Index]]:
+        # Some slices a task: a task has its cost.
+        size, indices = max(1, (1 << 19) // self.voxels[0, 0].size), self._indices()
+        return [indices[start : start + size] for start in range(0, len(indices), size)]
 
 
 def _all_float32(voxels: np.ndarray) -> bool:
