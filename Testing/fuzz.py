@@ -34,9 +34,13 @@ def main() -> int:
     outcomes: Counter[str] = Counter()
     failed = 0
     for seed in range(options.seed, options.seed + -(-options.count // BATCH)):
-        child = subprocess.run(
-            [sys.executable, __file__, "--batch", str(seed)], capture_output=True, text=True, timeout=60
-        )
+        command = [sys.executable, __file__, "--batch", str(seed)]
+        try:
+            child = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        except subprocess.TimeoutExpired:
+            failed += 1
+            print(f"batch {seed} took more than a minute")
+            continue
         if child.returncode:
             failed += 1
             print(f"batch {seed} ended with {child.returncode}: {child.stderr[-800:]}")

@@ -30,7 +30,11 @@ def main() -> int:
     if sys.argv[1] == "demo":
         return subprocess.call([python, "-m", "SlicerMedCompressLib", "demo", *sys.argv[2:]])
     checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *sys.argv[2:]]]
-    return max(subprocess.call([python, "-m", *check], cwd=ROOT) for check in checks)
+    # A crash is a negative status; all checks run, whatever the first ones say.
+    failed = [check[0] for check in checks if subprocess.call([python, "-m", *check], cwd=ROOT) != 0]
+    if failed:
+        print(f"Failed: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 def environment(extra: str) -> str:

@@ -7,7 +7,10 @@ Exit status: 0 done, 1 a problem told in one sentence on standard error, 2 wrong
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .codecs import CODECS, describe
+from .codecs import CODECS, codec_named, describe
 from .compression import compress, decompress
 from .container import Reader
-from .errors import MedCompressError, OutputError
+from .errors import InputError, MedCompressError, OutputError
 from .image import Kind
 from .presets import DEFAULT_PRESET, PRESETS
 from .progress import Progress
@@ -28,7 +31,12 @@ SUFFIX = ".mcz"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal cannot show must not turn a success into a failure.
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
+    logging.basicConfig(format="medcompress: %(message)s", level=logging.WARNING)
     try:
         return int(options.run(options) or 0)
     except MedCompressError as error:
@@ -39,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        print(
+            f"medcompress: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr
+        )
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,7 +103,7 @@ def _add_measuring(command: Callable[..., argparse.ArgumentParser]) -> None:
     added = command("bench", _bench, "Measure presets and codecs against Slicer's NRRD on your own files.")
     added.add_argument("paths", type=Path, nargs="+", help="image files, or folders to search")
     added.add_argument("--methods", help="comma-separated presets and codecs; default: all")
-    added.add_argument("--repeats", type=int, default=3, help="runs of which the median counts (default 3)")
+    added.add_argument("--repeats", type=_positive, default=3, help="runs of which the median counts (default 3)")
     added.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     _common(added)
 
@@ -105,10 +118,9 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
+    return int(text)
 
 
 def _compress(options: argparse.Namespace) -> None:
@@ -153,16 +165,14 @@ def _info(options: argparse.Namespace) -> None:
 def file_facts(reader: Reader) -> dict[str, Any]:
     """What an `.mcz` says of itself, as JSON values; the tile table is left out."""
     header = reader.header
-    described = dict(header.described)
-    attributes = described.pop("attributes", {})
     return {
+        **header.described,
+        "attributes": header.described.get("attributes", {}),
         "file": reader.name,
         "bytes": reader.size,
         "voxel_bytes": header.voxel_bytes,
         "ratio": header.voxel_bytes / reader.size,
-        "bits_per_voxel": 8 * reader.size * header.dtype.itemsize / header.voxel_bytes,
-        **described,
-        "attributes": attributes,
+        "bits_per_voxel": 8 * reader.size / (header.voxel_bytes // header.dtype.itemsize // header.shape[-1]),
         "guarantee": "identical to the original",
         "codec": header.codec.config,
         "transforms": [step.id for step in header.pipeline.steps],
@@ -178,7 +188,8 @@ def _readable(value: Any) -> str:
     if isinstance(value, (dict, list)):
         text = json.dumps(value)
         return text if len(text) <= 100 else text[:97] + "..."
-    return str(value)
+    # A file's texts must not move the cursor or add lines of their own.
+    return "".join(letter if letter.isprintable() else "?" for letter in str(value))
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -213,21 +224,45 @@ def _bench(options: argparse.Namespace) -> None:
     from .benchmark.measure import JPEGXL7, NRRD
     from .benchmark.sides import image_files
 
-    methods = options.methods.split(",") if options.methods else [NRRD, JPEGXL7, *PRESETS, *CODECS]
+    methods = [method.strip() for method in (options.methods or "").split(",") if method.strip()]
+    for method in methods:
+        if method not in (NRRD, JPEGXL7, *PRESETS):
+            codec_named(method)
+    files = image_files(options.paths)
+    for file in files:
+        if not os.path.exists(file):
+            raise InputError(f'There is no file or folder "{file}".')
+    if options.json:
+        _check_writable(options.json)
     rows: list[Any] = []
+    passed_over: list[str] = []
     with ProgressLine(options.quiet) as line:
-        for row in bench(
-            image_files(options.paths), methods, options.repeats, options.threads, lambda text: line.update(None, text)
-        ):
-            rows.append(row)
+
+        def tell(text: str) -> None:
+            if "passed over" in text:
+                passed_over.append(text)
+            line.update(None, text)
+
+        methods = methods or [NRRD, JPEGXL7, *PRESETS, *CODECS]
+        rows.extend(bench(files, methods, options.repeats, options.threads, tell))
+    for text in passed_over:
+        print(f"medcompress: {text}", file=sys.stderr)
+    if not rows:
+        raise InputError("Nothing could be measured.")
     for file in dict.fromkeys(row.file for row in rows):
         print(f"{file}\n{table([row for row in rows if row.file == file])}\n")
     print(summary_table(rows))
     if options.json:
-        try:
-            options.json.write_text(json.dumps([row.to_json() for row in rows], indent=1) + "\n")
-        except OSError as error:
-            raise OutputError(f'Cannot write "{options.json}": {error.strerror}.') from error
+        options.json.write_text(json.dumps([row.to_json() for row in rows], indent=1) + "\n")
+
+
+def _check_writable(path: Path) -> None:
+    """Raise OutputError now rather than after an hour of measuring."""
+    try:
+        with path.open("a"):
+            pass
+    except OSError as error:
+        raise OutputError(f'Cannot write "{path}": {error.strerror}.') from error
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -19,6 +19,10 @@ class CorruptStreamError(MedCompressError):
     """A tile payload is not what its codec writes, or does not fit the tile it stands for."""
 
 
+class EncodingError(MedCompressError):
+    """A codec library failed on a tile that it should take; another codec will do."""
+
+
 class MissingLibraryError(MedCompressError):
     """A library that a codec or a file format needs is not installed."""
 

@@ -6,8 +6,9 @@ patient, study or device identifiers reach a file this way.
 
 from __future__ import annotations
 
+import logging
 import os
-import secrets
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,13 +17,15 @@ import numpy as np
 
 from .codecs.base import library
 from .errors import InputError, OutputError, UnsupportedImageError
-from .image import FrameAxis, Geometry, Image, Kind, check_voxel_type
+from .image import FrameAxis, Geometry, Image, Kind, check_voxel_type, same_voxels
 from .segmentation_files import segmentation_from_header, segmentation_header
 
 WRITABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".tif", ".tiff")
 SEGMENTATION_SUFFIX = ".seg.nrrd"
 _KEEPS_ATTRIBUTES = (".nrrd", ".nhdr", ".mha", ".mhd")
-_ONE_FILE = (".nrrd", ".nii", ".nii.gz", ".mha", ".tif", ".tiff")
+_POSITION = "0020|0032"
+"""Image Position (Patient), DICOM PS3.3 C.7.6.2: of the first voxel, mm, left-posterior-superior."""
+_logger = logging.getLogger(__name__)
 _INTERNAL_KEYS = ("NRRD_", "ITK_", "Segment", "ModalityWorklist", "space", "kinds", "measurement frame")
 
 
@@ -38,7 +41,7 @@ def read_image(path: str | os.PathLike[str], kind: Kind | None = None) -> Image:
     """
     sitk = _simpleitk()
     source = Path(path)
-    if not source.exists():
+    if not os.path.exists(source):
         raise InputError(f'There is no file or folder "{path}".')
     try:
         read = _read_series(sitk, source) if source.is_dir() else sitk.ReadImage(os.fspath(source))
@@ -63,37 +66,59 @@ def write_image(image: Image, path: str | os.PathLike[str], compress: bool = Tru
     if (suffix == SEGMENTATION_SUFFIX) != (image.kind is Kind.SEGMENTATION):
         needed = SEGMENTATION_SUFFIX if image.kind is Kind.SEGMENTATION else ".nrrd or another volume format"
         raise OutputError(f'"{target.name}": a {image.kind.value} needs a name that ends in {needed}.')
-    written = _from_image(sitk, image)
-    if image.kind is Kind.SEGMENTATION:
-        for key, text in segmentation_header(image).items():
-            written.SetMetaData(key, text)
-    elif suffix in _KEEPS_ATTRIBUTES:
-        for key, text in image.attributes.items():
-            written.SetMetaData(key, text)
-    _write(sitk, written, target, suffix, compress)
-
-
-def _write(sitk: ModuleType, written: Any, target: Path, suffix: str, compress: bool) -> None:
-    if suffix not in _ONE_FILE and suffix != SEGMENTATION_SUFFIX:
-        # A header with its data beside it: two files cannot be replaced in one move.
-        _write_with(sitk, written, target, target, compress)
-        return
-    # SimpleITK chooses the format by the name, so the file is made under a name of the same ending.
-    scratch = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
     try:
-        _write_with(sitk, written, scratch, target, compress)
-        os.replace(scratch, target)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def _write_with(sitk: ModuleType, written: Any, place: Path, target: Path, compress: bool) -> None:
-    try:
-        sitk.WriteImage(written, os.fspath(place), useCompression=compress)
+        written = _from_image(sitk, image)
     except RuntimeError as error:
+        raise OutputError(f'Cannot write "{target}": ITK refuses its geometry. ({_last_line(error)})') from error
+    fields = segmentation_header(image) if image.kind is Kind.SEGMENTATION else dict(image.attributes)
+    keeps = suffix in (*_KEEPS_ATTRIBUTES, SEGMENTATION_SUFFIX)
+    kept = {key: text for key, text in fields.items() if keeps and _fits_header(key, text)}
+    for key, text in kept.items():
+        written.SetMetaData(key, text)
+    if len(kept) < len(fields):
+        _logger.warning(
+            "%s: %d of %d attributes are left out: the format keeps none, or none with line breaks or colons.",
+            target.name,
+            len(fields) - len(kept),
+            len(fields),
+        )
+    _write(sitk, written, image, target, compress)
+
+
+def _fits_header(key: str, text: str) -> bool:
+    """Whether the line-based headers of NRRD and MetaImage keep a field: others break the file."""
+    plain = key.strip() == key and key and not set(key) & set(":=#\n\r") and key.isprintable()
+    return bool(plain) and not set(text) & set("\n\r\0") and text.strip() == text
+
+
+def _write(sitk: ModuleType, written: Any, image: Image, target: Path, compress: bool) -> None:
+    """Write into a folder of its own beside the target, read back, compare, move.
+
+    ITK's writers do not all tell when a disk is full, and some headers do not read back.
+    """
+    try:
+        if target.is_dir():
+            raise OutputError(f'"{target}" is a folder; name a file to write.')
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".medcompress-") as folder:
+            scratch = Path(folder) / target.name
+            try:
+                sitk.WriteImage(written, os.fspath(scratch), useCompression=compress)
+                again = sitk.GetArrayFromImage(sitk.ReadImage(os.fspath(scratch)))
+            except RuntimeError as error:
+                raise OutputError(
+                    f'Cannot write "{target}": the disk is full, or the format cannot hold the image. '
+                    f"({_last_line(error)})"
+                ) from error
+            if not same_voxels(again.reshape(-1), np.ascontiguousarray(image.voxels).reshape(-1)):
+                raise OutputError(
+                    f'Cannot write "{target}": it does not read back to the same voxels; is the disk full?'
+                )
+            # The header of a pair goes last: without it the data are no image yet.
+            for part in sorted(Path(folder).iterdir(), key=lambda part: part == scratch):
+                os.replace(part, target.with_name(part.name))
+    except OSError as error:
         raise OutputError(
-            f'Cannot write "{target}": the folder is missing or not writable, the disk is full, '
-            f"or the format cannot hold these voxels. ({_last_line(error)})"
+            f'Cannot write "{target}": the folder is missing or not writable, or the disk is full. ({error.strerror})'
         ) from error
 
 
@@ -125,7 +150,41 @@ def _read_series(sitk: ModuleType, folder: Path) -> Any:
             f'The folder "{folder}" holds {len(series)} DICOM series; put the files of one into a folder of its own.'
         )
     names = reader.GetGDCMSeriesFileNames(os.fspath(folder), series[0])
-    return sitk.ReadImage(names[0]) if len(names) == 1 else sitk.ReadImage(names)
+    _check_complete(folder, names)
+    if len(names) == 1:
+        return sitk.ReadImage(names[0])
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(names)
+    reader.MetaDataDictionaryArrayUpdateOn()
+    read = reader.Execute()
+    _check_evenly_spaced(folder, read, [reader.GetMetaData(number, _POSITION) for number in range(len(names))])
+    return read
+
+
+def _check_complete(folder: Path, names: tuple[str, ...]) -> None:
+    """Raise InputError if a DICOM file of the folder is not in the series: it may be damaged."""
+    used = {Path(name).name for name in names}
+    for path in sorted(folder.iterdir()):
+        if path.name in used or path.name.upper() == "DICOMDIR" or not path.is_file():
+            continue
+        with path.open("rb") as stream:
+            if stream.read(132)[128:] == b"DICM":
+                raise InputError(
+                    f'"{path}" is a DICOM file that is damaged or does not belong to the series in its folder; '
+                    "get it again, or move it elsewhere."
+                )
+
+
+def _check_evenly_spaced(folder: Path, read: Any, positions: list[str]) -> None:
+    """Raise InputError if the distances between slices differ by more than a hundredth."""
+    places = np.array([[float(part) for part in position.split("\\")] for position in positions])
+    normal = np.array(read.GetDirection()).reshape(3, 3)[:, 2]
+    gaps = np.abs(np.diff(places @ normal))
+    if gaps.size and gaps.max() - gaps.min() > 0.01 * max(gaps.max(), 1e-6):
+        raise InputError(
+            f'The slices in "{folder}" are {gaps.min():.3g} to {gaps.max():.3g} mm apart: one is missing, or there are '
+            "several volumes; put the files of one evenly spaced volume into a folder of its own."
+        )
 
 
 def _to_image(sitk: ModuleType, read: Any, source: Path, kind: Kind | None) -> Image:
@@ -141,6 +200,8 @@ def _to_image(sitk: ModuleType, read: Any, source: Path, kind: Kind | None) -> I
     keys = {key: read.GetMetaData(key) for key in read.GetMetaDataKeys()}
     if _suffix(source) == SEGMENTATION_SUFFIX and kind in (None, Kind.SEGMENTATION):
         kind = Kind.SEGMENTATION
+    if keys.get("0008|0060", "").strip() == "SEG" and kind is None and components == 1:
+        kind = Kind.LABEL
     is_text_format = _suffix(source) in (*_KEEPS_ATTRIBUTES, SEGMENTATION_SUFFIX)
     return Image(
         array.reshape(shape),
@@ -150,7 +211,7 @@ def _to_image(sitk: ModuleType, read: Any, source: Path, kind: Kind | None) -> I
         dimension=dimension,
         attributes={key: text for key, text in keys.items() if is_text_format and not key.startswith(_INTERNAL_KEYS)},
         frame_axis=_frame_axis(read) if dimension == 4 else None,
-        segmentation=segmentation_from_header(keys) if kind is Kind.SEGMENTATION else None,
+        segmentation=segmentation_from_header(keys, array) if kind is Kind.SEGMENTATION else None,
     )
 
 
@@ -178,7 +239,7 @@ def _geometry(read: Any) -> Geometry:
 
 
 def _frame_axis(read: Any) -> FrameAxis:
-    origin, spacing, count = read.GetOrigin()[3], read.GetSpacing()[3], read.GetSize()[3]
+    origin, spacing, count = read.GetOrigin()[3], read.GetSpacing()[3] or 1.0, read.GetSize()[3]
     return FrameAxis(tuple(repr(origin + spacing * number) for number in range(count)), "time", "s")
 
 
@@ -219,15 +280,17 @@ def _set_geometry(written: Any, image: Image, dimension: int) -> None:
 def _frame_step(axis: FrameAxis | None) -> tuple[float, float]:
     """Start and step of evenly spaced index values; 0 and 1 where they are not numbers or not even."""
     try:
-        values = [float(value) for value in axis.values] if axis is not None else []
+        values = np.array([float(value) for value in axis.values] if axis is not None else [])
     except ValueError:
-        values = []
+        values = np.empty(0)
     steps = np.diff(values)
-    if not len(values) or not np.all(np.isfinite(values)) or (len(steps) and steps[0] <= 0):
+    even = (
+        len(values) and np.all(np.isfinite(values)) and np.all(steps > 0) and np.allclose(steps, steps[:1], rtol=1e-6)
+    )
+    if not even:
+        _logger.warning("The frames are numbered from 0: the format keeps evenly spaced times only.")
         return 0.0, 1.0
-    if len(steps) and not np.allclose(steps, steps[0], rtol=1e-6):
-        return 0.0, 1.0
-    return values[0], float(steps[0]) if len(steps) else 1.0
+    return float(values[0]), float(steps[0]) if len(steps) else 1.0
 
 
 def _last_line(error: Exception) -> str:

@@ -111,23 +111,42 @@ class Image:
             raise UnsupportedImageError(f'"{self.name or "The image"}" has no voxels; load or create an image first.')
         if not self.voxels.dtype.isnative:
             raise UnsupportedImageError("Voxels must be in native byte order; convert them with numpy's astype first.")
-        if self.frame_axis is not None and len(self.frame_axis.values) != len(self.voxels):
-            raise UnsupportedImageError(
-                f"{len(self.voxels)} frames need as many index values, not {len(self.frame_axis.values)}."
-            )
-        if self.frame_axis is not None and len(self.frame_axis.names) not in (0, len(self.voxels)):
+        self._check_frames()
+        self._check_kind()
+
+    def _check_frames(self) -> None:
+        axis, count = self.frame_axis, len(self.voxels)
+        if self.dimension not in (2, 3, 4):
+            raise UnsupportedImageError(f"An image has 2, 3 or 4 dimensions, not {self.dimension}.")
+        if axis is None:
+            if count != 1:
+                raise UnsupportedImageError(f"{count} frames need a frame axis that names them.")
+            return
+        if len(axis.values) != count:
+            raise UnsupportedImageError(f"{count} frames need as many index values, not {len(axis.values)}.")
+        if len(set(axis.values)) != count:
+            raise UnsupportedImageError("Two frames have the same index value; give each its own.")
+        if len(axis.names) not in (0, count):
             raise UnsupportedImageError("Either every frame has a name, or none.")
-        if self.frame_axis is None and len(self.voxels) != 1:
-            raise UnsupportedImageError(f"{len(self.voxels)} frames need a frame axis that names them.")
+
+    def _check_kind(self) -> None:
+        components = self.voxels.shape[-1]
         if (self.kind is Kind.SEGMENTATION) != (self.segmentation is not None):
             raise UnsupportedImageError("A segmentation needs its segments described, and nothing else may have them.")
         if self.kind in (Kind.LABEL, Kind.SEGMENTATION) and self.voxels.dtype.kind == "f":
             raise UnsupportedImageError("Labels must be integers; cast the label volume to an integer type first.")
+        if self.kind in (Kind.LABEL, Kind.SCALAR) and components != 1:
+            raise UnsupportedImageError(f"A {self.kind.value} volume has one component a voxel, not {components}.")
+        if self.segmentation is not None:
+            if len(self.voxels) != 1:
+                raise UnsupportedImageError("A segmentation has one frame; make a sequence of label volumes instead.")
+            if any(segment.layer >= components for segment in self.segmentation.segments):
+                raise UnsupportedImageError("A segment is on a layer that the image does not have.")
 
     @property
     def voxel_count(self) -> int:
-        """Number of samples: frames x slices x rows x columns x components."""
-        return int(self.voxels.size)
+        """Number of voxels: frames x slices x rows x columns, whatever the components."""
+        return int(self.voxels.size // self.voxels.shape[-1])
 
 
 def check_voxel_type(dtype: np.dtype, name: str = "") -> None:

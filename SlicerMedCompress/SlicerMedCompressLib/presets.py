@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from .codecs.jpegxl import JpegXl
 from .codecs.pcodec import Pcodec
 from .codecs.zstandard import Zstandard
 from .container.tile_coding import TileCoder
-from .errors import MissingLibraryError, UnsupportedImageError
+from .errors import EncodingError, MissingLibraryError, UnsupportedImageError
 from .image import Image, Kind
 from .parallel import ordered_map
 from .progress import Progress
@@ -111,7 +112,7 @@ def check_suited(codec: Codec, image: Image) -> None:
 
 
 def choose(image: Image, facts: Facts, codecs: Sequence[Codec], pool: Executor, progress: Progress) -> Plan:
-    """The codec and transforms that make sampled tiles smallest.
+    """The codec and transforms that make sampled tiles smallest; one that fails on a tile is out.
 
     The same tiles, evenly from the whole image, are coded by every codec; what the transforms store
     once for the image counts in proportion.
@@ -126,12 +127,14 @@ def choose(image: Image, facts: Facts, codecs: Sequence[Codec], pool: Executor, 
     labels = image.kind in (Kind.LABEL, Kind.SEGMENTATION)
     regions = sampled_regions(grid_for(image.voxels.shape[:4], SAMPLED_LABELS if labels else SAMPLED_TILE))
     share = sum(_count(region) for region in regions) / (image.voxels.size // image.voxels.shape[-1])
-    sizes = [_parameter_bytes(plan) * share for plan in plans]
+    sizes: list[float] = [_parameter_bytes(plan) * share for plan in plans]
     jobs = [(number, region) for number in range(len(plans)) for region in regions]
-    measured = ordered_map(pool, lambda job: _coded_bytes(image, plans[job[0]], job[1]), jobs, len(jobs))
+    measured = ordered_map(pool, lambda job: _size_if_coded(image, plans[job[0]], job[1]), jobs, len(jobs))
     for done, ((number, _), size) in enumerate(zip(jobs, measured, strict=True), 1):
         sizes[number] += size
         progress.report(done / len(jobs), "Choosing a codec")
+    if min(sizes) == math.inf:
+        _coded_bytes(image, plans[0], regions[0])
     return plans[sizes.index(min(sizes))]
 
 
@@ -149,6 +152,13 @@ def sampled_regions(grid: Grid) -> list[Region]:
 def _count(region: Region) -> int:
     slices, rows, columns = region.shape
     return slices * rows * columns
+
+
+def _size_if_coded(image: Image, plan: Plan, region: Region) -> float:
+    try:
+        return _coded_bytes(image, plan, region)
+    except EncodingError:
+        return math.inf
 
 
 def _coded_bytes(image: Image, plan: Plan, region: Region) -> int:

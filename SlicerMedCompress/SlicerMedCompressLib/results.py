@@ -13,7 +13,7 @@ class CompressResult:
     Attributes:
         path: the file, or empty for a compression in memory.
         original_bytes: voxels in memory. compressed_bytes: the whole file.
-        voxel_count: samples (components counted each).
+        voxel_count: voxels of all frames; one of several components counts once.
         codec, transforms: what was used, by id.
         compress_seconds: from voxels to the finished file, choosing included, verifying not.
         verify_seconds: decoding what was written and comparing; 0 where that was turned off.
@@ -38,7 +38,7 @@ class CompressResult:
 
     @property
     def bits_per_voxel(self) -> float:
-        """Compressed bits a sample."""
+        """Compressed bits a voxel, all its components together."""
         return 8 * self.compressed_bytes / self.voxel_count
 
     @property

@@ -6,7 +6,11 @@ The fields are those of the Segmentations module's developer guide: ``SegmentN_I
 
 from __future__ import annotations
 
+import colorsys
+import logging
 from collections.abc import Mapping
+
+import numpy as np
 
 from .errors import UnsupportedImageError
 from .image import Image
@@ -17,10 +21,11 @@ _PARAMETERS = "Segmentation_ConversionParameters"
 _CONTAINED = "Segmentation_ContainedRepresentationNames"
 _SOURCES = ("Segmentation_SourceRepresentation", "Segmentation_MasterRepresentation")
 MAXIMUM_SEGMENTS = 1 << 16
+_logger = logging.getLogger(__name__)
 
 
-def segmentation_from_header(fields: Mapping[str, str]) -> Segmentation:
-    """All segments that the fields of a `.seg.nrrd` describe.
+def segmentation_from_header(fields: Mapping[str, str], labels: np.ndarray) -> Segmentation:
+    """All segments that the fields of a `.seg.nrrd` describe; without any, one for each label but 0.
 
     Raises UnsupportedImageError if a field is malformed.
     """
@@ -28,6 +33,8 @@ def segmentation_from_header(fields: Mapping[str, str]) -> Segmentation:
     try:
         while f"Segment{len(segments)}_ID" in fields and len(segments) < MAXIMUM_SEGMENTS:
             segments.append(_segment(fields, len(segments)))
+        if not segments:
+            segments = _segments_of_labels(labels)
         offset = [int(part) for part in fields.get(_OFFSET, "0 0 0").split()]
         contained = tuple(name for name in fields.get(_CONTAINED, "Binary labelmap").split("|") if name)
         source = next((fields[key] for key in _SOURCES if key in fields), "Binary labelmap")
@@ -36,6 +43,17 @@ def segmentation_from_header(fields: Mapping[str, str]) -> Segmentation:
         )
     except (ValueError, IndexError, KeyError) as error:
         raise UnsupportedImageError(f"its description of segments is malformed ({error}).") from error
+
+
+def _segments_of_labels(labels: np.ndarray) -> list[Segment]:
+    values = [int(value) for value in np.unique(labels) if value]
+    if len(values) > MAXIMUM_SEGMENTS:
+        raise ValueError(f"{len(values)} different labels are too many for segments")
+    hues = [colorsys.hsv_to_rgb(0.618 * number % 1, 0.6, 0.9) for number in range(len(values))]
+    return [
+        Segment(f"Segment_{value}", f"Segment_{value}", value, 0, color, True, True)
+        for value, color in zip(values, hues, strict=True)
+    ]
 
 
 def _segment(fields: Mapping[str, str], number: int) -> Segment:
@@ -79,7 +97,7 @@ def segmentation_header(image: Image) -> dict[str, str]:
             prefix + "LabelValue": str(segment.label_value),
             prefix + "Layer": str(segment.layer),
             prefix + "Extent": _extent(image, segment),
-            prefix + "Tags": "".join(f"{key}:{text}|" for key, text in segment.tags.items()),
+            prefix + "Tags": _tags(segment),
         }
     return {key: text for key, text in fields.items() if text or key.endswith("Name")}
 
@@ -93,3 +111,13 @@ def _extent(image: Image, segment: Segment) -> str:
         hits = mask.any(axis=others).nonzero()[0]
         ends += [str(hits[0]), str(hits[-1])] if len(hits) else ["0", "-1"]
     return " ".join(ends)
+
+
+def _tags(segment: Segment) -> str:
+    """Tags as the format writes them; those that it cannot keep are told and left out."""
+    kept = {k: t for k, t in segment.tags.items() if not set(k) & set(":|\n\r") and not set(t) & set("|\n\r")}
+    if len(kept) < len(segment.tags):
+        _logger.warning(
+            "%d tags of a segment are left out: they hold bars or line breaks.", len(segment.tags) - len(kept)
+        )
+    return "".join(f"{key}:{text}|" for key, text in kept.items())

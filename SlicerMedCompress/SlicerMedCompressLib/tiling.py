@@ -11,6 +11,8 @@ import numpy as np
 Span = tuple[int, int]
 THIN_TILE_VOXELS = 1 << 18
 """Voxels of a tile where an image has fewer slices than a tile likes: a CT slice is not cut."""
+TALLEST_PICTURE = 32767
+"""Most lines or columns of the picture that the slices of a tile make; JPEG knows no more than 65535."""
 SMALL_VOLUME_VOXELS = 1 << 23
 """Up to this size a volume gets tiles twice as tall: all of it decodes in a moment, and fewer tiles are smaller."""
 
@@ -127,8 +129,10 @@ def grid_for(shape: tuple[int, int, int, int], tile: TileShape) -> Grid:
     growth = 1.0
     if depth < tile.slices:
         growth = max(1.0, (max(THIN_TILE_VOXELS, tile.voxels) / (depth * tile.rows * tile.columns)) ** 0.5)
-    height, width = int(tile.rows * growth), int(tile.columns * growth)
-    return Grid(shape, _parts(slices, depth), _parts(rows, height), _parts(columns, width))
+    height, width = min(int(tile.rows * growth), TALLEST_PICTURE), min(int(tile.columns * growth), TALLEST_PICTURE)
+    bands = _parts(rows, height)
+    depth = max(1, min(depth, TALLEST_PICTURE // -(-rows // bands)))
+    return Grid(shape, _parts(slices, depth), bands, _parts(columns, width))
 
 
 def _parts(length: int, size: int) -> int:

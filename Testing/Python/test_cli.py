@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generated_images import OBLIQUE, head, scalar, segmentation
+from mutations import rebuilt
 
 sitk = pytest.importorskip("SimpleITK")
 
@@ -186,3 +187,47 @@ def test_the_demo_finds_a_real_volume_in_a_package(capsys: pytest.CaptureFixture
     pytest.importorskip("nilearn", reason="nilearn, which carries the volume, is not installed")
     assert run("demo", "-q") == 0
     assert "mni_icbm152_t1" in capsys.readouterr().out
+
+
+def test_bench_tells_what_it_cannot_measure(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bench", volume, "--methods", "fast,gzip") == 1
+    assert "no codec" in capsys.readouterr().err
+    assert run("bench", tmp_path / "none.nrrd") == 1
+    assert (
+        run("bench", volume, "--methods", " nrrd , fast", "--repeats", "1", "--json", tmp_path / "no" / "b.json") == 1
+    )
+    (tmp_path / "bad.nrrd").write_text("no image")
+    assert run("bench", volume, tmp_path / "bad.nrrd", "--methods", " nrrd , fast", "--repeats", "1") == 0
+    assert "bad.nrrd" in capsys.readouterr().err
+
+
+def test_info_cannot_be_made_to_forge_lines(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("compress", volume, tmp_path / "a.mcz")
+    forged = rebuilt(
+        (tmp_path / "a.mcz").read_bytes(), lambda header: header["image"].update(name="\x1b[31m\nratio 1000")
+    )
+    (tmp_path / "b.mcz").write_bytes(forged)
+    capsys.readouterr()
+    assert run("info", tmp_path / "b.mcz") == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "\nratio 1000" not in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compress", "{volume}", "{folder}/" + "x" * 300 + ".mcz"],
+        ["compress", "x" * 5000, "a.mcz"],
+        ["decompress", "{good}", "{folder}"],
+        ["decompress", "{good}", "{folder}/" + "x" * 300 + ".nrrd"],
+        ["decompress", "{good}", "{folder}/dir.nrrd"],
+    ],
+)
+def test_impossible_paths_are_one_sentence(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    compress(scalar(head((3, 9, 9))), tmp_path / "good.mcz")
+    (tmp_path / "dir.nrrd").mkdir()
+    assert run(*(word.format(volume=volume, folder=tmp_path, good=tmp_path / "good.mcz") for word in words)) == 1
+    assert capsys.readouterr().err.count("\n") == 1

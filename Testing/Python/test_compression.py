@@ -11,11 +11,20 @@ import numpy as np
 import pytest
 from generated_images import INSTALLED, TYPES, described_head, full_range, head, images, scalar, segmentation, sequence
 from hypothesis import given, settings
+from mutations import rebuilt
 
+from SlicerMedCompressLib.appearance import Display
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import compress, compress_in_memory, decompress
 from SlicerMedCompressLib.container import Reader
-from SlicerMedCompressLib.errors import Cancelled, MissingLibraryError, UnsupportedImageError, VerificationError
+from SlicerMedCompressLib.errors import (
+    Cancelled,
+    CorruptFileError,
+    EncodingError,
+    MissingLibraryError,
+    UnsupportedImageError,
+    VerificationError,
+)
 from SlicerMedCompressLib.image import Image, Kind, same_voxels
 from SlicerMedCompressLib.presets import PRESETS
 from SlicerMedCompressLib.tiling import Region
@@ -236,3 +245,50 @@ def test_preset_and_codec_together_are_refused() -> None:
 def test_an_unknown_preset_is_told() -> None:
     with pytest.raises(UnsupportedImageError, match="choose one of"):
         compress_in_memory(scalar(head()), preset="best")
+
+
+@pytest.mark.parametrize("shape", [(256, 256, 1), (512, 512, 2), (70000, 2, 2), (1, 70000, 3), (2, 1, 70000)])
+@pytest.mark.parametrize(
+    "how",
+    [{"preset": "fast"}, {"preset": "balanced"}, *({"codec": codec} for codec in INSTALLED if codec != "crackle")],
+)
+def test_long_and_narrow_volumes_come_back(shape: tuple[int, int, int], how: dict[str, str]) -> None:
+    image = scalar(np.random.default_rng(0).integers(0, 1000, shape).astype(np.int16))
+    assert_same(through_memory(image, **how), image)
+
+
+def test_a_codec_that_fails_on_samples_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> bytes:
+        raise EncodingError("no")
+
+    monkeypatch.setattr(CODECS["jpegxl"], "encode", failing)
+    _, result = compress_in_memory(scalar(head()))
+    assert not result.codec.startswith("jpegxl")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "a\0b"},
+        {"name": "\ud800"},
+        {"attributes": {"a": 5}},
+        {"attributes": {"a": "x" * (1 << 24)}},
+        {"display": Display(window=np.inf)},
+    ],
+)
+def test_a_description_that_no_reader_would_take_is_refused_before_the_file_is_replaced(
+    tmp_path: Path, fields: dict
+) -> None:
+    (tmp_path / "a.mcz").write_bytes(b"old")
+    with pytest.raises(UnsupportedImageError, match=r"cannot be kept|more than a \.mcz keeps"):
+        compress(scalar(head((2, 5, 6)), **fields), tmp_path / "a.mcz", verify=False)
+    assert (tmp_path / "a.mcz").read_bytes() == b"old"
+
+
+def test_verifying_a_file_checks_its_hash_without_holding_it() -> None:
+    data, _ = compress_in_memory(sequence(), codec="jpegls")
+    with Reader(io.BytesIO(data)) as reader:
+        reader.verify()
+    wrong = rebuilt(data, lambda header: header.update(voxel_sha256="0" * 64))
+    with Reader(io.BytesIO(wrong)) as reader, pytest.raises(CorruptFileError, match="SHA-256"):
+        reader.verify()

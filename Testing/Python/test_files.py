@@ -169,12 +169,12 @@ def test_a_folder_of_two_series_is_told(tmp_path: Path) -> None:
         read_image(tmp_path / "series")
 
 
-def write_series(folder: Path, uid: str) -> None:
-    """Three CT slices of a patient called DOE."""
+def write_series(folder: Path, uid: str, slices: int = 3) -> None:
+    """CT slices of a patient called DOE."""
     folder.mkdir(exist_ok=True)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
-    for number in range(3):
+    for number in range(slices):
         piece = sitk.GetImageFromArray(head((1, 16, 18)))
         piece.SetSpacing((0.5, 0.5, 2.0))
         position = f"0\\0\\{2 * number}"
@@ -192,3 +192,55 @@ def write_series(folder: Path, uid: str) -> None:
             piece.SetMetaData(key, text)
         writer.SetFileName(str(folder / f"{uid}-{number}.dcm"))
         writer.Execute(piece)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize(
+    "attributes", [{"a: b": "c"}, {"a:=b": "c"}, {"k\nx": "a"}, {"k": "a\nb"}, {"k": "a\ndata file: x"}]
+)
+def test_attributes_that_would_break_a_header_are_left_out_and_told(
+    tmp_path: Path, suffix: str, attributes: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    image = scalar(head((3, 4, 5)), attributes=attributes)
+    write_image(image, tmp_path / f"a{suffix}")
+    assert same_voxels(read_image(tmp_path / f"a{suffix}").voxels, image.voxels)
+    assert "left out" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nrrd", ".mhd"])
+def test_a_writer_that_loses_voxels_in_silence_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    write_image(scalar(head((3, 4, 5))), tmp_path / f"a{suffix}")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    write = sitk.WriteImage
+
+    def losing(image: object, path: str, **how: object) -> None:
+        write(image * 0, path, **how)
+
+    monkeypatch.setattr(sitk, "WriteImage", losing)
+    with pytest.raises(OutputError, match="read back"):
+        write_image(scalar(head((3, 4, 5)) + 1), tmp_path / f"a{suffix}")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_damaged_slice_of_a_series_is_told_and_not_dropped(tmp_path: Path) -> None:
+    write_series(tmp_path / "series", "1.2.3")
+    middle = tmp_path / "series" / "1.2.3-1.dcm"
+    middle.write_bytes(middle.read_bytes()[:400])
+    with pytest.raises(InputError, match=r"1\.2\.3-1\.dcm.*damaged"):
+        read_image(tmp_path / "series")
+
+
+def test_a_missing_slice_of_a_series_is_told(tmp_path: Path) -> None:
+    write_series(tmp_path / "series", "1.2.3", slices=5)
+    (tmp_path / "series" / "1.2.3-2.dcm").unlink()
+    with pytest.raises(InputError, match="2 to 4 mm apart"):
+        read_image(tmp_path / "series")
+
+
+def test_labels_become_segments_where_a_file_names_none(tmp_path: Path) -> None:
+    write_image(scalar((head() > 100).astype(np.uint8) * 3), tmp_path / "a.nrrd")
+    read = read_image(tmp_path / "a.nrrd", Kind.SEGMENTATION)
+    assert read.segmentation is not None
+    assert [segment.label_value for segment in read.segmentation.segments] == [3]

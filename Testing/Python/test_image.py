@@ -26,6 +26,9 @@ from SlicerMedCompressLib.tiling import Grid, Region, TileShape, grid_for
         (np.zeros((2, 2, 2, 2, 1), np.uint8), {"frame_axis": FrameAxis(("0",))}, "index values"),
         (np.zeros((1, 2, 2, 2, 1), np.float32), {"kind": Kind.LABEL}, "integers"),
         (np.zeros((1, 2, 2, 2, 1), np.uint8), {"kind": Kind.SEGMENTATION}, "segments"),
+        (np.zeros((1, 2, 2, 2, 3), np.uint8), {}, "one component"),
+        (np.zeros((2, 2, 2, 2, 1), np.uint8), {"frame_axis": FrameAxis(("0", "0"))}, "same index value"),
+        (np.zeros((1, 2, 2, 2, 1), np.uint8), {"dimension": 7}, "dimensions"),
     ],
 )
 def test_what_cannot_be_an_image_is_told(voxels: np.ndarray, fields: dict, told: str) -> None:

@@ -67,6 +67,8 @@ def expected_files() -> set[str]:
     """All Python files of the module, all resources, and the specification of the format."""
     scripts = {name for name in files_below(MODULE_FOLDER, MODULE_FOLDER) if name.endswith(".py")}
     resources = files_below(REPOSITORY, REPOSITORY / "Resources")
+    # Screenshots are for the README and the extensions' catalog.
+    resources = {name for name in resources if not name.startswith("Resources/Screenshots/")}
     return scripts | resources | {"SlicerMedCompressLib/container/FORMAT.md"}
 
 

@@ -135,3 +135,35 @@ def test_a_sequence_without_frames_is_refused(scene: Any, tmp_path: Path) -> Non
     node = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "empty")
     with pytest.raises(UnsupportedImageError, match="no frames"):
         MedCompressLogic().compress(node, tmp_path / "a.mcz")
+
+
+def test_frames_closer_than_slicers_tolerance_all_come_back(scene: Any, tmp_path: Path) -> None:
+    node = image_to_node(sequence(), scene)
+    close = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "close")
+    close.SetNumericIndexValueTolerance(1e-6)
+    for number, value in enumerate(("0", "0.0001", "0.0002")):
+        close.SetDataNodeAtValue(node.GetNthDataNode(number), value)
+    MedCompressLogic().compress(close, tmp_path / "a.mcz")
+    assert_same_node(MedCompressLogic().load(tmp_path / "a.mcz"), close)
+
+
+def test_a_segmentation_made_from_surfaces_is_refused_with_what_to_do(scene: Any, tmp_path: Path) -> None:
+    node = image_to_node(segmentation(), scene)
+    assert node.CreateClosedSurfaceRepresentation()
+    node.GetSegmentation().SetSourceRepresentationName("Closed surface")
+    with pytest.raises(UnsupportedImageError, match="binary label map"):
+        MedCompressLogic().compress(node, tmp_path / "a.mcz")
+
+
+def test_a_reconstructed_segmentation_is_shown_as_the_original(scene: Any) -> None:
+    node = image_to_node(segmentation(), scene)
+    shown = node.GetDisplayNode()
+    shown.SetOpacity(0.6)
+    shown.SetSegmentOpacity3D("S1", 0.3)
+    shown.SetSegmentOpacity2DFill("S1", 0.9)
+    shown.SetSegmentVisibility3D("S1", False)
+    twin = MedCompressLogic().reconstruct(node).GetDisplayNode()
+    assert twin.GetOpacity() == 0.6
+    assert twin.GetSegmentOpacity3D("S1") == 0.3
+    assert twin.GetSegmentOpacity2DFill("S1") == 0.9
+    assert not twin.GetSegmentVisibility3D("S1")

@@ -51,7 +51,7 @@ class Measurement:
 
     @property
     def bits_per_voxel(self) -> float:
-        """Bits of the file a sample."""
+        """Bits of the file a voxel."""
         return 8 * self.size / self.voxel_count
 
     def to_json(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import CorruptStreamError
 from .base import ANY_TYPE, Codec, Knob
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Blosc2(Codec):
         if not block.view(f"u{block.dtype.itemsize}").any():
             return b""
         little = np.ascontiguousarray(block.astype(block.dtype.newbyteorder("<"), copy=False))
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(
                 codec.blosc2_encode(
                     little.tobytes(),
@@ -54,7 +54,7 @@ class Blosc2(Codec):
             raise CorruptStreamError("A tile announces another size than that of its block.")
         if struct.unpack_from("<I", payload, 12)[0] != len(payload):
             raise CorruptStreamError("A tile is longer or shorter than it announces.")
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             decoded = codec.blosc2_decode(payload, numthreads=1, out=size)
         if len(decoded) != size:
             raise CorruptStreamError(f"A tile decoded to {len(decoded)} bytes instead of {size}.")

@@ -11,7 +11,7 @@ from ..errors import CorruptStreamError
 from ..tiling import TileShape
 from .base import Codec, Knob
 from .crackle_process import PROCESS
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Crackle(Codec):
     def encode(self, block: np.ndarray) -> bytes:
         codec = self._library()
         columns_first = np.asfortranarray(block.transpose(2, 1, 0))
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(codec.compress(columns_first, markov_model_order=self.markov_order))
 
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         codec = self._library()
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             header = codec.header(payload)
             announced = (header.sz, header.sy, header.sx)
             if announced != shape or header.data_width != dtype.itemsize:

@@ -77,7 +77,15 @@ class CrackleProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 creationflags=hidden,
+                # What this program can import, the child can: Slicer and others extend the path as they run.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
+            assert self._child.stdout is not None
+            if self._child.stdout.read(1) != b"R":
+                self.stop()
+                raise MissingLibraryError(
+                    "Crackle's decoder could not be started: reinstall crackle-codec. Other codecs still work."
+                )
         return self._child
 
     def stop(self) -> None:

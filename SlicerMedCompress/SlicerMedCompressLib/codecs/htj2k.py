@@ -9,7 +9,7 @@ import numpy as np
 
 from ..tiling import TileShape
 from .base import Codec, stack, unstack
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 from .stream_headers import check_size, jpeg2000_size
 
 
@@ -29,11 +29,11 @@ class HighThroughputJpeg2000(Codec):
 
     def encode(self, block: np.ndarray) -> bytes:
         codec = self._library()
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(codec.htj2k_encode(stack(block), reversible=True))
 
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         check_size(jpeg2000_size(payload), shape)
         codec = self._library()
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             return unstack(codec.htj2k_decode(payload), shape, dtype)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from .base import Codec, stack, unstack
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 from .stream_headers import check_size, jpeg2000_size
 
 
@@ -23,11 +23,11 @@ class Jpeg2000(Codec):
 
     def encode(self, block: np.ndarray) -> bytes:
         codec = self._library()
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(codec.jpeg2k_encode(stack(block), level=0, reversible=True, codecformat="j2k", numthreads=1))
 
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         check_size(jpeg2000_size(payload), shape)
         codec = self._library()
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             return unstack(codec.jpeg2k_decode(payload, numthreads=1), shape, dtype)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from .base import Codec, stack, unstack
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 from .stream_headers import check_size, jpeg_size
 
 
@@ -24,11 +24,11 @@ class JpegLs(Codec):
     def encode(self, block: np.ndarray) -> bytes:
         codec, tall = self._library(), stack(block)
         # Noise grows; the library's own buffer is the size of the input and not a byte more.
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(codec.jpegls_encode(tall, out=2 * tall.nbytes + 1024))
 
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         check_size(jpeg_size(payload), shape)
         codec = self._library()
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             return unstack(codec.jpegls_decode(payload), shape, dtype)

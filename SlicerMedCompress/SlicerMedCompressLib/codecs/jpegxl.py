@@ -9,7 +9,7 @@ import numpy as np
 
 from ..tiling import TileShape
 from .base import Codec, Knob, significant_bits, stack, unstack
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 from .stream_headers import check_size, jpegxl_size
 
 
@@ -40,7 +40,7 @@ class JpegXl(Codec):
 
     def encode(self, block: np.ndarray) -> bytes:
         codec, tall = self._library(), stack(block, self._folded)
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(
                 codec.jpegxl_encode(
                     tall,
@@ -54,5 +54,5 @@ class JpegXl(Codec):
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         check_size(jpegxl_size(payload), shape)
         codec = self._library()
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             return unstack(codec.jpegxl_decode(payload, numthreads=1), shape, dtype, self._folded)

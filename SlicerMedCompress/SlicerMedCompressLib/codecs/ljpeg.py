@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from .base import Codec, Knob, significant_bits, stack, unstack
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 from .stream_headers import check_size, jpeg_size
 
 
@@ -25,7 +25,7 @@ class LosslessJpeg(Codec):
 
     def encode(self, block: np.ndarray) -> bytes:
         codec = self._library()
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(
                 codec.jpeg8_encode(
                     stack(block),
@@ -38,5 +38,5 @@ class LosslessJpeg(Codec):
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         check_size(jpeg_size(payload), shape)
         codec = self._library()
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             return unstack(codec.jpeg8_decode(payload), shape, dtype)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from .base import ANY_TYPE, Codec, Knob, unstack
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Pcodec(Codec):
     def encode(self, block: np.ndarray) -> bytes:
         codec = self._library()
         wide = block.astype(np.uint16) if block.dtype == np.uint8 else np.ascontiguousarray(block)
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(codec.pcodec_encode(wide, level=self.level))
 
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         codec = self._library()
         wide = np.dtype(np.uint16) if dtype == np.uint8 else dtype
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             block = np.asarray(codec.pcodec_decode(payload, shape=shape, dtype=wide))
         return unstack(block.reshape(-1, shape[2]), shape, wide, folded=False).astype(dtype, copy=False)

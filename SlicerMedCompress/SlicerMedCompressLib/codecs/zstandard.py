@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import CorruptStreamError
 from .base import ANY_TYPE, Codec, Knob
-from .native import native_errors
+from .native import decoding_errors, encoding_errors
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Zstandard(Codec):
     def encode(self, block: np.ndarray) -> bytes:
         codec = self._library()
         little = np.ascontiguousarray(block.astype(block.dtype.newbyteorder("<"), copy=False))
-        with native_errors(self.title):
+        with encoding_errors(self.title):
             return bytes(codec.zstd_encode(little.tobytes(), self.level))
 
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         codec, size = self._library(), shape[0] * shape[1] * shape[2] * dtype.itemsize
-        with native_errors(self.title):
+        with decoding_errors(self.title):
             decoded = codec.zstd_decode(payload, out=size)
         if len(decoded) != size:
             raise CorruptStreamError(f"A tile decoded to {len(decoded)} bytes instead of {size}.")

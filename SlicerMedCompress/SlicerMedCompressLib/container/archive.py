@@ -87,7 +87,8 @@ class ArchiveReader:
 
     def corrupt(self, problem: str) -> CorruptFileError:
         """The error that names this file and the problem."""
-        return CorruptFileError(f'Cannot read "{self._name}": {problem}.')
+        shown = "".join(letter if letter.isprintable() else "?" for letter in problem)
+        return CorruptFileError(f'Cannot read "{self._name}": {shown}.')
 
     def __contains__(self, name: str) -> bool:
         return name in self._members

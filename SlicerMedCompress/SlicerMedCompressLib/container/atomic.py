@@ -24,7 +24,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     a full disk.
     """
     target = Path(os.path.realpath(path))
-    if target.is_dir():
+    if os.path.isdir(target):
         raise OutputError(f'"{path}" is a folder; name a file to write.')
     temporary = target.with_name(f".{target.name[:120]}.{secrets.token_hex(4)}.part")
     try:

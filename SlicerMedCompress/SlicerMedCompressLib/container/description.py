@@ -6,6 +6,7 @@ that type raises ValueError, TypeError or KeyError, which the reader turns into 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
@@ -17,6 +18,10 @@ from ..image import FrameAxis, Geometry, Image, Kind
 from ..segments import Segment, Segmentation
 
 MAXIMUM_TEXT = 1 << 24
+IMAGE_KEYS = {
+    *("shape", "type", "kind", "dimension", "origin", "spacing", "directions", "name", "quantity", "units"),
+    *("attributes", "frames", "display", "segmentation"),
+}
 
 
 def image_to_json(image: Image) -> dict[str, Any]:
@@ -64,7 +69,10 @@ def shape_from_json(described: Mapping[str, Any]) -> tuple[int, int, int, int, i
 
 
 def image_from_json(described: Mapping[str, Any], voxels: np.ndarray) -> Image:
-    """The image with these voxels."""
+    """The image with these voxels; ValueError for a key that a version 1 header does not have."""
+    unknown = set(described) - IMAGE_KEYS
+    if unknown:
+        raise ValueError(f"the image is described by an unknown {sorted(unknown)[0][:40]!r}")
     frames, display, segmentation = (described.get(key) for key in ("frames", "display", "segmentation"))
     return Image(
         voxels,
@@ -146,7 +154,7 @@ def _segment(described: Mapping[str, Any]) -> Segment:
     return Segment(
         identifier=_text(described["identifier"]),
         name=_text(described["name"]),
-        label_value=_within(_integer(described["label_value"]), -(1 << 31), (1 << 32) - 1),
+        label_value=_within(_integer(described["label_value"]), -(1 << 31), (1 << 31) - 1),
         layer=_within(_integer(described["layer"]), 0, 1 << 16),
         color=_numbers(described["color"], 3),  # type: ignore[arg-type]
         tags=_texts(described.get("tags", {})),
@@ -157,6 +165,8 @@ def _segment(described: Mapping[str, Any]) -> Segment:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAXIMUM_TEXT:
         raise TypeError("a text is missing or too long")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("a text holds a NUL or half a character, which Slicer cannot keep")
     return value
 
 
@@ -187,6 +197,8 @@ def _within(value: int, low: int, high: int) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("a number is missing")
+    if not math.isfinite(value):
+        raise ValueError("a number is not finite")
     return float(value)
 
 

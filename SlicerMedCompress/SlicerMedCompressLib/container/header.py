@@ -25,6 +25,8 @@ EXPANSION = 1 << 16
 FREE_BYTES = 1 << 30
 """A file of n bytes may decode to n * EXPANSION bytes, or to FREE_BYTES if that is more."""
 
+LOSSLESS = {"kind": "lossless", "maximum_error": 0}
+
 Entry = tuple[int, ...]
 """(value,) of a constant block; (length, CRC-32) of a payload; (length, CRC-32, 1) of raw samples."""
 
@@ -74,7 +76,7 @@ class Header:
             "version": VERSION,
             "writer": self.writer,
             "image": self.described,
-            "guarantee": {"kind": "lossless", "maximum_error": 0},
+            "guarantee": LOSSLESS,
             "voxel_sha256": self.voxel_sha256,
             "codec": self.codec.config,
             "transforms": self.pipeline.to_json(),
@@ -102,6 +104,8 @@ def parse_header(text: bytes) -> Header:
             f"it has format version {str(content.get('version'))[:20]}, this MedCompress reads version {VERSION}; "
             "update MedCompress"
         )
+    if content.get("guarantee") != LOSSLESS:
+        raise ValueError("it gives a guarantee that this MedCompress does not know; update MedCompress")
     try:
         header = _build(content)
         _check(header)
@@ -119,11 +123,16 @@ def _build(content: dict[str, Any]) -> Header:
     parts = content["grid"]
     if len(parts) != 3 or not all(type(part) is int for part in parts):
         raise ValueError("the grid needs three whole numbers")
+    grid, pipeline = Grid(shape[:4], *parts), Pipeline.from_json(content["transforms"])
+    _, planes = pipeline.output(np.dtype(str(described["type"])), shape[4])
+    # Before the table is gone through: it may be long and not belong to this image.
+    if [len(slab) for slab in content["tiles"]] != [grid.tiles_in_slab * planes] * grid.slab_count:
+        raise ValueError("the table of tiles does not fit the image")
     return Header(
         described=described,
         codec=codec_from_config(content["codec"]),
-        pipeline=Pipeline.from_json(content["transforms"]),
-        grid=Grid(shape[:4], *parts),
+        pipeline=pipeline,
+        grid=grid,
         tiles=tuple(tuple(_entry(entry) for entry in slab) for slab in content["tiles"]),
         voxel_sha256=str(content["voxel_sha256"]),
         writer=str(content["writer"])[:200],
@@ -138,12 +147,9 @@ def _entry(values: Any) -> Entry:
 
 
 def _check(header: Header) -> None:
-    dtype, planes = header.coded()
+    dtype, _ = header.coded()
     if dtype.name not in header.codec.sample_types:
         raise ValueError(f"{header.codec.title} cannot have coded {dtype.name} samples")
-    expected = header.grid.tiles_in_slab * planes
-    if len(header.tiles) != header.grid.slab_count or any(len(slab) != expected for slab in header.tiles):
-        raise ValueError("the table of tiles does not fit the image")
     shape, grid = header.shape, header.grid
     # Cuts of an axis differ by one at the most.
     largest = -(-shape[1] // grid.slabs) * -(-shape[2] // grid.bands) * -(-shape[3] // grid.stripes)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import __version__
 from ..codecs import Codec
+from ..errors import UnsupportedImageError
 from ..image import Image
 from ..parallel import ordered_map
 from ..progress import Progress
@@ -19,7 +20,17 @@ from ..tiling import Grid, Region
 from ..transforms import Pipeline
 from .archive import ArchiveWriter
 from .description import image_to_json
-from .header import EXPANSION, FREE_BYTES, HEADER_NAME, PADDING_NAME, Entry, Header, slab_name
+from .header import (
+    EXPANSION,
+    FREE_BYTES,
+    HEADER_NAME,
+    MAXIMUM_HEADER_BYTES,
+    PADDING_NAME,
+    Entry,
+    Header,
+    parse_header,
+    slab_name,
+)
 from .tile_coding import TileCoder
 
 
@@ -69,13 +80,27 @@ def _write(
         coded.close()
         sha256 = hashing.result()
     header = Header(image_to_json(image), codec, pipeline, grid, tuple(tables), sha256, f"MedCompress {__version__}")
-    archive.add(HEADER_NAME, [header.to_bytes()])
+    archive.add(HEADER_NAME, [_checked_header(header)])
     if header.voxel_bytes > FREE_BYTES:
         # Keeps what readers may refuse as a bomb apart from honest volumes of a single value.
         missing = header.voxel_bytes // EXPANSION + 1 - stream.tell()
         if missing > 0:
             archive.add(PADDING_NAME, [bytes(missing)])
     return header
+
+
+def _checked_header(header: Header) -> bytes:
+    """The header's bytes, once a reader would take them; UnsupportedImageError says what it would not."""
+    try:
+        text = header.to_bytes()
+        parse_header(text)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedImageError(f"The description of the image cannot be kept: {error}.") from error
+    if len(text) > MAXIMUM_HEADER_BYTES:
+        raise UnsupportedImageError(
+            f"The name and attributes of the image take {len(text):,} bytes, more than a .mcz keeps; remove some."
+        )
+    return text
 
 
 def voxel_sha256(voxels: np.ndarray) -> str:

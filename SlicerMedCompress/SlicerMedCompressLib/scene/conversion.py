@@ -52,8 +52,10 @@ def image_to_node(image: Image, scene: Any, name: str | None = None) -> Any:
         if image.frame_axis is not None:
             return image_to_sequence(image, scene, unique)
         return image_to_volume(image, scene, unique)
-    except BaseException:
+    except BaseException as error:
         for node in [scene.GetNthNode(number) for number in range(scene.GetNumberOfNodes())]:
             if node not in before:
                 scene.RemoveNode(node)
+        if isinstance(error, (TypeError, ValueError, OverflowError)):
+            raise UnsupportedImageError(f'"{unique}" cannot become a node: {error}.') from error
         raise

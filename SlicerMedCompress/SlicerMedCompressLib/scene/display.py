@@ -66,14 +66,6 @@ def apply_display(node: Any, stored: Display | None) -> None:
     node.SetAndObserveDisplayNodeID(display.GetID())
 
 
-def copy_automatic(node: Any, original: Any) -> None:
-    """Let a volume choose its window, level and thresholds itself where the original does."""
-    display, source = node.GetDisplayNode(), original.GetDisplayNode()
-    if display is not None and source is not None and display.IsA("vtkMRMLScalarVolumeDisplayNode"):
-        display.SetAutoWindowLevel(source.GetAutoWindowLevel())
-        display.SetAutoThreshold(source.GetAutoThreshold())
-
-
 def _apply_window(display: Any, stored: Display) -> None:
     display.SetAutoWindowLevel(False)
     display.SetAutoThreshold(False)
@@ -116,7 +108,8 @@ def _color_node(scene: Any, table: ColorTable | None) -> Any:
     if table is None:
         return None
     if table.node_id:
-        return scene.GetNodeByID(table.node_id)
+        found = scene.GetNodeByID(table.node_id)
+        return found if found is not None and found.IsA("vtkMRMLColorNode") else None
     node = slicer.vtkMRMLColorTableNode()
     node.SetTypeToUser()
     node.SetNumberOfColors(len(table.colors))

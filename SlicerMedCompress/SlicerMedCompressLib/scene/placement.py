@@ -6,15 +6,12 @@ from typing import Any
 
 import slicer
 
-from .display import copy_automatic
-
 
 def place_beside(node: Any, original: Any) -> None:
-    """Same parent transform, automatic display settings, and parent item in the subject hierarchy if there is one."""
+    """Same parent transform, same display, and same parent item in the subject hierarchy if there is one."""
     if original.IsA("vtkMRMLTransformableNode") and node.IsA("vtkMRMLTransformableNode"):
         node.SetAndObserveTransformNodeID(original.GetTransformNodeID())
-    if original.IsA("vtkMRMLVolumeNode"):
-        copy_automatic(node, original)
+    _show_alike(node, original)
     scene = node.GetScene()
     # Resolving makes the hierarchy if there is none; that is Slicer's business, not ours.
     if scene.GetNumberOfNodesByClass("vtkMRMLSubjectHierarchyNode") == 0:
@@ -26,3 +23,13 @@ def place_beside(node: Any, original: Any) -> None:
         item = hierarchy.CreateItem(hierarchy.GetItemParent(source), node)
     if source and item:
         hierarchy.SetItemParent(item, hierarchy.GetItemParent(source))
+
+
+def _show_alike(node: Any, original: Any) -> None:
+    """Copy all display settings, those too that a file does not keep."""
+    if not original.IsA("vtkMRMLDisplayableNode") or original.GetDisplayNode() is None or node.GetDisplayNode() is None:
+        return
+    node.GetDisplayNode().CopyContent(original.GetDisplayNode())
+    color = original.GetDisplayNode().GetColorNodeID() if original.IsA("vtkMRMLVolumeNode") else None
+    if color:
+        node.GetDisplayNode().SetAndObserveColorNodeID(color)

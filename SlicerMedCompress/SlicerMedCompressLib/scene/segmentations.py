@@ -31,6 +31,12 @@ def segmentation_to_image(node: Any) -> Image:
         raise UnsupportedImageError(
             f'"{name}" has no binary label map; in the Segmentations module create that representation first.'
         )
+    if segmentation.GetSourceRepresentationName() != LABELMAP:
+        raise UnsupportedImageError(
+            f'"{name}" is kept as {segmentation.GetSourceRepresentationName().lower()}, '
+            "from which its label map is made; in the Segmentations module make the binary label map its source "
+            "representation first."
+        )
     layers = [
         segmentation.GetLayerDataObject(layer, LABELMAP) for layer in range(segmentation.GetNumberOfLayers(LABELMAP))
     ]
@@ -78,13 +84,11 @@ def image_to_segmentation(image: Image, scene: Any, name: str) -> Any:
     segmentation.SetSourceRepresentationName(LABELMAP)
     layers = [_labelmap(image, layer) for layer in range(image.voxels.shape[-1])]
     for stored in described.segments:
-        if stored.layer >= len(layers):
-            raise UnsupportedImageError(f'The segment "{stored.name}" is on a layer that the image does not have.')
         segmentation.AddSegment(_segment(stored, layers[stored.layer]), stored.identifier)
     display = node.GetDisplayNode()
     for stored in described.segments:
         display.SetSegmentVisibility(stored.identifier, stored.visible)
-        display.SetSegmentOpacity(stored.identifier, stored.opacity)
+        display.SetSegmentOpacity3D(stored.identifier, stored.opacity)
     for representation in described.representations:
         if representation != LABELMAP and not segmentation.ContainsRepresentation(representation):
             segmentation.CreateRepresentation(representation)

@@ -32,11 +32,11 @@ def sequence_to_image(node: Any) -> Image:
     voxels = np.empty((count, *first.voxels.shape[1:]), first.voxels.dtype)
     for number, frame in enumerate(frames):
         image, own = _frame_image(frame)
-        same = (image.geometry, image.kind, image.voxels.shape, image.voxels.dtype, own)
-        if same != (first.geometry, first.kind, first.voxels.shape, first.voxels.dtype, attributes):
+        differing = _differences(image, own, first, attributes)
+        if differing:
             raise UnsupportedImageError(
-                f'Frame {number} of the sequence "{name}" differs from the first in geometry, size, type or '
-                "attributes; resample the frames to one grid, or save it as .seq.mrb."
+                f'Frame {number} of the sequence "{name}" differs from the first in {", ".join(differing)}; '
+                "make the frames alike, or save the sequence as .seq.mrb."
             )
         voxels[number] = image.voxels[0]
     return Image(
@@ -59,6 +59,20 @@ def sequence_to_image(node: Any) -> Image:
     )
 
 
+def _differences(image: Image, own: dict[str, str], first: Image, attributes: dict[str, str]) -> list[str]:
+    """In what a frame is not like the first one; these are kept once for all frames."""
+    pairs = {
+        "geometry": (image.geometry, first.geometry),
+        "kind": (image.kind, first.kind),
+        "size": (image.voxels.shape, first.voxels.shape),
+        "voxel type": (image.voxels.dtype, first.voxels.dtype),
+        "quantity": (image.quantity, first.quantity),
+        "units": (image.units, first.units),
+        "attributes": (own, attributes),
+    }
+    return [name for name, (one, other) in pairs.items() if one != other]
+
+
 def _frame_image(frame: Any) -> tuple[Image, dict[str, str]]:
     image = volume_to_image(frame)
     return image, {key: text for key, text in image.attributes.items() if key != _BASE_NAME}
@@ -74,6 +88,7 @@ def image_to_sequence(image: Image, scene: Any, name: str) -> Any:
     sequence.SetIndexUnit(axis.unit)
     kind = slicer.vtkMRMLSequenceNode.NumericIndex if axis.numeric else slicer.vtkMRMLSequenceNode.TextIndex
     sequence.SetIndexType(kind)
+    sequence.SetNumericIndexValueTolerance(min(sequence.GetNumericIndexValueTolerance(), _half_step(axis)))
     scene.AddNode(sequence)
     inner = sequence.GetSequenceScene()
     for number, value in enumerate(axis.values):
@@ -93,4 +108,17 @@ def image_to_sequence(image: Image, scene: Any, name: str) -> Any:
         stored = sequence.SetDataNodeAtValue(frame, value)
         if image.display is not None and inner is not None and stored is not None:
             apply_display(stored, image.display)
+    if sequence.GetNumberOfDataNodes() != len(axis.values):
+        raise UnsupportedImageError(f'The index values of "{name}" are too close for Slicer to tell frames apart.')
     return sequence
+
+
+def _half_step(axis: FrameAxis) -> float:
+    """Half the smallest difference of numeric index values: Slicer takes closer ones for the same frame."""
+    if not axis.numeric or len(axis.values) < 2:
+        return np.inf
+    try:
+        steps = np.diff(np.sort([float(value) for value in axis.values]))
+    except ValueError:
+        return np.inf
+    return float(steps.min()) / 2

@@ -52,7 +52,7 @@ def fill_volume(node: Any, image: Image) -> None:
     if node.IsA("vtkMRMLVectorVolumeNode"):
         if vector_type is None:
             vector_type = "colorRGB" if image.kind is Kind.COLOR else "spatial"
-        node.SetVoxelVectorType(node.GetVoxelVectorTypeFromString(vector_type))
+        node.SetVoxelVectorType(max(0, node.GetVoxelVectorTypeFromString(vector_type)))
     set_geometry(node, image.geometry)
     node.SetAndObserveImageData(image_data_of(image.voxels[0]))
     for key, text in attributes.items():

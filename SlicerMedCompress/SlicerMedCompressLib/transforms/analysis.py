@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..image import Image, Kind
+from ..tiling import Region
 from .base import Transform
 from .color import SubtractGreen
 from .floats import NarrowFloat, OrderedBits
@@ -107,12 +108,10 @@ class _IntegerSlices:
         return np.asarray(np.logical_or.reduce(list(pool.map(support, self._groups()))))
 
     def _integers(self, frame: int, part: int) -> np.ndarray:
-        plane: np.ndarray = self.voxels[frame, part]
-        if self.slopes is None:
-            return plane
-        slopes = self.slopes.slopes
-        scale = slopes[0] if len(slopes) == 1 else slopes[frame * self.slopes.slices + part]
-        return np.asarray(np.rint(plane / scale).astype(np.int32))
+        rows, columns = self.voxels.shape[2:4]
+        region = Region(frame, (part, part + 1), (0, rows), (0, columns))
+        tile = region.of(self.voxels)
+        return tile if self.slopes is None else self.slopes.forward(tile, region)
 
     def _indices(self) -> list[Index]:
         return list(np.ndindex(self.voxels.shape[0], self.voxels.shape[1]))  # type: ignore[arg-type]
