@@ -30,6 +30,8 @@ def main() -> int:
     if sys.argv[1] == "demo":
         return subprocess.call([python, "-m", "SlicerMedCompressLib", "demo", *sys.argv[2:]])
     checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *sys.argv[2:]]]
+    # The environment's own programs, CMake above all, are found by the tests on the path.
+    os.environ["PATH"] = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")])
     # A crash is a negative status; all checks run, whatever the first ones say.
     failed = [check[0] for check in checks if subprocess.call([python, "-m", *check], cwd=ROOT) != 0]
     if failed:
