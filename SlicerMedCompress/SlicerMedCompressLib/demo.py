@@ -64,7 +64,5 @@ def run_demo(path: Path | None, threads: int | None) -> int:
     print("\nBeside Slicer's own NRRD of the same node, written and read by slicer-core in this run:\n")
     print(table(rows))
     if path is None:
-        print(
-            "\nThis template is of 8 bits and half of it is empty, which suits gzip. Scanners make 16 bits: try your own."
-        )
+        print("\nThis template has 8 bits and is half empty, which suits gzip; scanners make 16 bits. Try your own.")
     return 0 if identical else 1
