@@ -159,6 +159,27 @@ def test_reconstruct_puts_a_new_node_beside_the_old_one(scene: Any) -> None:
     assert logic.lastResult.codec == "jpegls"
 
 
+@pytest.mark.parametrize("kind", [Kind.SCALAR, Kind.LABEL])
+def test_a_reconstruction_shows_its_own_voxels_the_way_the_original_is_shown(scene: Any, kind: Kind) -> None:
+    node = image_to_node(scalar((head() > 100).astype(np.uint8), kind=kind, name="shown"), scene)
+    node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetVisibility3D(False)
+    if kind is Kind.SCALAR:
+        node.GetDisplayNode().SetAutoWindowLevel(True)
+    twin = MedCompressLogic().reconstruct(node)
+    shown = twin.GetDisplayNode()
+    assert shown.GetID() != node.GetDisplayNode().GetID()
+    assert (
+        shown.GetImageDataConnection().GetProducer() is not node.GetDisplayNode().GetImageDataConnection().GetProducer()
+    )
+    assert twin.GetImageDataConnection().GetProducer() is not node.GetImageDataConnection().GetProducer()
+    if kind is Kind.SCALAR:
+        assert shown.GetInputImageData() is twin.GetImageData()
+        assert shown.GetAutoWindowLevel()
+    assert not shown.GetVisibility3D()
+    assert shown.GetColorNodeID() == node.GetDisplayNode().GetColorNodeID()
+
+
 def test_the_original_is_never_changed(scene: Any) -> None:
     node = image_to_node(scalar(head()), scene, "head")
     before, time = node_to_image(node).voxels.copy(), node.GetMTime()

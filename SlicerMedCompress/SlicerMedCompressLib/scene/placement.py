@@ -26,10 +26,18 @@ def place_beside(node: Any, original: Any) -> None:
 
 
 def _show_alike(node: Any, original: Any) -> None:
-    """Copy all display settings, those too that a file does not keep."""
-    if not original.IsA("vtkMRMLDisplayableNode") or original.GetDisplayNode() is None or node.GetDisplayNode() is None:
+    """Copy the display settings that a file does not keep."""
+    if not original.IsA("vtkMRMLDisplayableNode"):
         return
-    node.GetDisplayNode().CopyContent(original.GetDisplayNode())
-    color = original.GetDisplayNode().GetColorNodeID() if original.IsA("vtkMRMLVolumeNode") else None
-    if color:
-        node.GetDisplayNode().SetAndObserveColorNodeID(color)
+    shown, source = node.GetDisplayNode(), original.GetDisplayNode()
+    if shown is None or source is None:
+        return
+    if original.IsA("vtkMRMLSegmentationNode"):
+        shown.CopyContent(source)
+        return
+    # CopyContent of a volume's display copies its pipeline too: the new node would show the old voxels.
+    shown.SetVisibility2D(source.GetVisibility2D())
+    shown.SetVisibility3D(source.GetVisibility3D())
+    if shown.IsA("vtkMRMLScalarVolumeDisplayNode"):
+        shown.SetAutoWindowLevel(source.GetAutoWindowLevel())
+        shown.SetAutoThreshold(source.GetAutoThreshold())
