@@ -222,7 +222,7 @@ def _codecs(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from .benchmark import bench, summary_table, table
     from .benchmark.measure import JPEGXL7, NRRD
-    from .benchmark.sides import image_files
+    from .benchmark.sides import image_files, make_side
 
     methods = [method.strip() for method in (options.methods or "").split(",") if method.strip()]
     for method in methods:
@@ -234,6 +234,7 @@ def _bench(options: argparse.Namespace) -> None:
             raise InputError(f'There is no file or folder "{file}".')
     if options.json:
         _check_writable(options.json)
+    side = make_side()
     rows: list[Any] = []
     passed_over: list[str] = []
     with ProgressLine(options.quiet) as line:
@@ -244,14 +245,14 @@ def _bench(options: argparse.Namespace) -> None:
             line.update(None, text)
 
         methods = methods or [NRRD, JPEGXL7, *PRESETS, *CODECS]
-        rows.extend(bench(files, methods, options.repeats, options.threads, tell))
+        rows.extend(bench(files, methods, options.repeats, options.threads, tell, side))
     for text in passed_over:
         print(f"medcompress: {text}", file=sys.stderr)
     if not rows:
         raise InputError("Nothing could be measured.")
     for file in dict.fromkeys(row.file for row in rows):
         print(f"{file}\n{table([row for row in rows if row.file == file])}\n")
-    print(summary_table(rows))
+    print(f"{summary_table(rows)}\n\nnrrd is {side.label}.")
     if options.json:
         options.json.write_text(json.dumps([row.to_json() for row in rows], indent=1) + "\n")
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .codecs.base import library
+from .dicom import read_series
 from .errors import InputError, OutputError, UnsupportedImageError
 from .image import FrameAxis, Geometry, Image, Kind, check_voxel_type, same_voxels
 from .segmentation_files import segmentation_from_header, segmentation_header
@@ -23,8 +24,6 @@ from .segmentation_files import segmentation_from_header, segmentation_header
 WRITABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".tif", ".tiff")
 SEGMENTATION_SUFFIX = ".seg.nrrd"
 _KEEPS_ATTRIBUTES = (".nrrd", ".nhdr", ".mha", ".mhd")
-_POSITION = "0020|0032"
-"""Image Position (Patient), DICOM PS3.3 C.7.6.2: of the first voxel, mm, left-posterior-superior."""
 _logger = logging.getLogger(__name__)
 _INTERNAL_KEYS = ("NRRD_", "ITK_", "Segment", "ModalityWorklist", "space", "kinds", "measurement frame")
 
@@ -44,7 +43,7 @@ def read_image(path: str | os.PathLike[str], kind: Kind | None = None) -> Image:
     if not os.path.exists(source):
         raise InputError(f'There is no file or folder "{path}".')
     try:
-        read = _read_series(sitk, source) if source.is_dir() else sitk.ReadImage(os.fspath(source))
+        read = read_series(sitk, source) if source.is_dir() else sitk.ReadImage(os.fspath(source))
     except RuntimeError as error:
         raise InputError(f'Cannot read "{path}": it is not an image that SimpleITK knows, or is damaged.') from error
     try:
@@ -138,53 +137,6 @@ def stem(path: Path) -> str:
     """The file name without its suffix, `.nii.gz` and `.seg.nrrd` included."""
     suffix = _suffix(path)
     return path.name[: -len(suffix)] if suffix else path.name
-
-
-def _read_series(sitk: ModuleType, folder: Path) -> Any:
-    reader = sitk.ImageSeriesReader
-    series = reader.GetGDCMSeriesIDs(os.fspath(folder))
-    if not series:
-        raise InputError(f'The folder "{folder}" holds no DICOM series; name a file, or the folder of one series.')
-    if len(series) > 1:
-        raise InputError(
-            f'The folder "{folder}" holds {len(series)} DICOM series; put the files of one into a folder of its own.'
-        )
-    names = reader.GetGDCMSeriesFileNames(os.fspath(folder), series[0])
-    _check_complete(folder, names)
-    if len(names) == 1:
-        return sitk.ReadImage(names[0])
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(names)
-    reader.MetaDataDictionaryArrayUpdateOn()
-    read = reader.Execute()
-    _check_evenly_spaced(folder, read, [reader.GetMetaData(number, _POSITION) for number in range(len(names))])
-    return read
-
-
-def _check_complete(folder: Path, names: tuple[str, ...]) -> None:
-    """Raise InputError if a DICOM file of the folder is not in the series: it may be damaged."""
-    used = {Path(name).name for name in names}
-    for path in sorted(folder.iterdir()):
-        if path.name in used or path.name.upper() == "DICOMDIR" or not path.is_file():
-            continue
-        with path.open("rb") as stream:
-            if stream.read(132)[128:] == b"DICM":
-                raise InputError(
-                    f'"{path}" is a DICOM file that is damaged or does not belong to the series in its folder; '
-                    "get it again, or move it elsewhere."
-                )
-
-
-def _check_evenly_spaced(folder: Path, read: Any, positions: list[str]) -> None:
-    """Raise InputError if the distances between slices differ by more than a hundredth."""
-    places = np.array([[float(part) for part in position.split("\\")] for position in positions])
-    normal = np.array(read.GetDirection()).reshape(3, 3)[:, 2]
-    gaps = np.abs(np.diff(places @ normal))
-    if gaps.size and gaps.max() - gaps.min() > 0.01 * max(gaps.max(), 1e-6):
-        raise InputError(
-            f'The slices in "{folder}" are {gaps.min():.3g} to {gaps.max():.3g} mm apart: one is missing, or there are '
-            "several volumes; put the files of one evenly spaced volume into a folder of its own."
-        )
 
 
 def _to_image(sitk: ModuleType, read: Any, source: Path, kind: Kind | None) -> Image:

@@ -154,6 +154,7 @@ def test_bench_tells_sizes_and_speeds_and_writes_json(
     assert run("bench", volume, "--methods", methods, "--repeats", "1", "--json", tmp_path / "b.json") == 0
     shown = capsys.readouterr().out
     assert "of JXL e7" in shown
+    assert "nrrd is " in shown
     rows = {row["method"]: row for row in json.loads((tmp_path / "b.json").read_text())}
     assert set(rows) == {"nrrd", "jpegxl7-slices", "fast", "jpegls"}
     assert rows["fast"]["nrrd_size"] == rows["nrrd"]["size"]

@@ -46,6 +46,7 @@ ORDER = [
     "presets",
     "compression",
     "segmentation_files",
+    "dicom",
     "files",
     "scene",
     "benchmark",

@@ -65,6 +65,7 @@ def bench(
     repeats: int = 3,
     threads: int | None = None,
     tell: Callable[[str], None] = _logger.info,
+    side: Side | None = None,
 ) -> Iterator[Measurement]:
     """Measure methods (``nrrd``, ``jpegxl7-slices``, presets, codecs) on image files, one by one.
 
@@ -73,7 +74,7 @@ def bench(
     Raises:
         VerificationError: if anything did not decode to the original.
     """
-    side = make_side()
+    side = side or make_side()
     for path in paths:
         try:
             image = read_image(path)
