@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
 from abc import ABC, abstractmethod
 from types import ModuleType
 from typing import Any, ClassVar
@@ -19,12 +20,31 @@ ANY_TYPE = frozenset({"uint8", "uint16", "uint32", "uint64", "float32", "float64
 
 @dataclasses.dataclass(frozen=True)
 class Knob:
-    """A setting a user may turn, with its range (both ends allowed) and what it trades."""
+    """A setting a user may turn, with its range (both ends allowed) and what it trades.
+
+    Attributes:
+        unit: of the setting, empty where it is a mere number. whole: whether fractions are refused.
+    """
 
     name: str
-    minimum: int
-    maximum: int
+    minimum: float
+    maximum: float
     description: str
+    unit: str = ""
+    whole: bool = True
+
+    def check(self, value: Any, title: str) -> None:
+        """Raise ValueError unless a value of the knob is of its type and in its range."""
+        types = (int,) if self.whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, types) or not math.isfinite(value):
+            raise ValueError(f"{title}: {self.name} must be a {'whole ' if self.whole else ''}number.")
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError(f"{title}: {self.name} must be {self.range}, not {value:g}.")
+
+    @property
+    def range(self) -> str:
+        """For messages: "1 to 9"."""
+        return f"{self.minimum:g} to {self.maximum:g}{' ' + self.unit if self.unit else ''}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +56,7 @@ class Codec(ABC):
 
     Class attributes:
         id: name in files and on the terminal. title, family: for people.
+        guarantee: ``lossless``, or what LossyCodec says. license: of the library that does the work.
         package: what to install. module: what to import. feature: the class in it whose
             ``available`` tells whether this build of the library has the codec, if it has such.
         sample_types: numpy type names that ``encode`` takes.
@@ -46,6 +67,7 @@ class Codec(ABC):
     title: ClassVar[str]
     family: ClassVar[str]
     guarantee: ClassVar[str] = "lossless"
+    license: ClassVar[str]
     package: ClassVar[str] = "imagecodecs"
     module: ClassVar[str] = "imagecodecs"
     feature: ClassVar[str] = ""
@@ -55,13 +77,7 @@ class Codec(ABC):
 
     def __post_init__(self) -> None:
         if self.knob is not None:
-            value = getattr(self, self.knob.name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise ValueError(f"{self.title}: {self.knob.name} must be a whole number.")
-            if not self.knob.minimum <= value <= self.knob.maximum:
-                raise ValueError(
-                    f"{self.title}: {self.knob.name} must be {self.knob.minimum} to {self.knob.maximum}, not {value}."
-                )
+            self.knob.check(getattr(self, self.knob.name), self.title)
 
     @property
     def tile(self) -> TileShape:
@@ -112,6 +128,37 @@ class Codec(ABC):
                 "than 3.10. Other codecs still work."
             )
         return found
+
+
+class LossyCodec(Codec):
+    """A codec that decodes to other samples than it was given.
+
+    Its setting is found from a *step*: it should lose about what rounding to multiples of this step
+    would, a root mean square error near step / sqrt(12), so that one search serves all codecs.
+
+    Class attributes:
+        guarantee: ``bounded`` where its setting bounds the error of every sample by itself, else ``lossy``.
+        levels: how many values of integer samples it takes, from 0; a wider range is mapped to them first.
+        full_scale: whether a narrower range is stretched over all of them, so that rounding after
+            decoding loses nothing; of no meaning for codecs of floats.
+    """
+
+    guarantee: ClassVar[str] = "lossy"
+    levels: ClassVar[int] = 1 << 16
+    full_scale: ClassVar[bool] = True
+
+    @abstractmethod
+    def with_step(self, step: float) -> tuple[LossyCodec, float]:
+        """This codec set for a step in samples, and the factor by which the samples' own scale must do the rest.
+
+        The factor is 1 where the setting is continuous; where it is a whole number, the setting is the
+        coarsest whose step is not above the one asked for, and samples divided by the factor bring
+        the rest. At the ends of the setting's range the factor may be anything positive.
+        """
+
+    def with_bound(self, bound: float) -> LossyCodec | None:
+        """This codec set so that no sample's error exceeds ``bound`` (in samples), or None if it cannot promise."""
+        return None
 
 
 def library(module: str, package: str, wanted_by: str) -> ModuleType:

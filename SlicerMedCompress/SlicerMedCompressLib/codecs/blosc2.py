@@ -23,6 +23,7 @@ class Blosc2(Codec):
     id: ClassVar[str] = "blosc2"
     title: ClassVar[str] = "Blosc2"
     family: ClassVar[str] = "general"
+    license: ClassVar[str] = "BSD-3-Clause (C-Blosc2)"
     feature: ClassVar[str] = "BLOSC2"
     sample_types: ClassVar[frozenset[str]] = ANY_TYPE
     knob: ClassVar[Knob] = Knob("level", 1, 9, "encoding time for size")

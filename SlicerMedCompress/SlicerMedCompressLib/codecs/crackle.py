@@ -21,6 +21,7 @@ class Crackle(Codec):
     id: ClassVar[str] = "crackle"
     title: ClassVar[str] = "Crackle"
     family: ClassVar[str] = "labels"
+    license: ClassVar[str] = "BSD-3-Clause (crackle-codec)"
     package: ClassVar[str] = "crackle-codec"
     module: ClassVar[str] = "crackle"
     sample_types: ClassVar[frozenset[str]] = frozenset({"uint8", "uint16", "uint32", "uint64"})

@@ -20,6 +20,7 @@ class HighThroughputJpeg2000(Codec):
     id: ClassVar[str] = "htj2k"
     title: ClassVar[str] = "HTJ2K"
     family: ClassVar[str] = "2D wavelet"
+    license: ClassVar[str] = "BSD-2-Clause (OpenJPH)"
     feature: ClassVar[str] = "HTJ2K"
 
     @property

@@ -19,6 +19,7 @@ class Jpeg2000(Codec):
     id: ClassVar[str] = "jpeg2000"
     title: ClassVar[str] = "JPEG 2000"
     family: ClassVar[str] = "2D wavelet"
+    license: ClassVar[str] = "BSD-2-Clause (OpenJPEG)"
     feature: ClassVar[str] = "JPEG2K"
 
     def encode(self, block: np.ndarray) -> bytes:

@@ -19,6 +19,7 @@ class JpegLs(Codec):
     id: ClassVar[str] = "jpegls"
     title: ClassVar[str] = "JPEG-LS"
     family: ClassVar[str] = "2D prediction"
+    license: ClassVar[str] = "BSD-3-Clause (CharLS)"
     feature: ClassVar[str] = "JPEGLS"
 
     def encode(self, block: np.ndarray) -> bytes:

@@ -25,6 +25,7 @@ class JpegXl(Codec):
     id: ClassVar[str] = "jpegxl"
     title: ClassVar[str] = "JPEG XL"
     family: ClassVar[str] = "2D prediction"
+    license: ClassVar[str] = "BSD-3-Clause (libjxl)"
     feature: ClassVar[str] = "JPEGXL"
     knob: ClassVar[Knob] = Knob("effort", 1, 9, "encoding time for size; decoding slows too above 3")
     effort: int = 3

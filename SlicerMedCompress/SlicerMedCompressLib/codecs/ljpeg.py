@@ -19,6 +19,7 @@ class LosslessJpeg(Codec):
     id: ClassVar[str] = "ljpeg"
     title: ClassVar[str] = "Lossless JPEG"
     family: ClassVar[str] = "2D prediction"
+    license: ClassVar[str] = "IJG and BSD-3-Clause (libjpeg-turbo)"
     feature: ClassVar[str] = "JPEG8"
     knob: ClassVar[Knob] = Knob("predictor", 1, 7, "selection value of ITU-T T.81 table H.1")
     predictor: int = 5

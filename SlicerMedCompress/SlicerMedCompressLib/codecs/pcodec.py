@@ -18,6 +18,7 @@ class Pcodec(Codec):
     id: ClassVar[str] = "pcodec"
     title: ClassVar[str] = "pcodec"
     family: ClassVar[str] = "general"
+    license: ClassVar[str] = "Apache-2.0 (pcodec)"
     feature: ClassVar[str] = "PCODEC"
     sample_types: ClassVar[frozenset[str]] = ANY_TYPE
     knob: ClassVar[Knob] = Knob("level", 1, 12, "encoding time for size")

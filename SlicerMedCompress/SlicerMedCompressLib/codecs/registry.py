@@ -47,11 +47,10 @@ def codec_named(text: str) -> Codec:
     if kind.knob is None:
         raise UnsupportedImageError(f"{kind.title} has no setting; write just {name}.")
     try:
-        return kind(**{kind.knob.name: int(setting)})
+        return kind(**{kind.knob.name: int(setting) if kind.knob.whole else float(setting)})
     except ValueError as error:
-        raise UnsupportedImageError(
-            f'"{text}": {kind.knob.name} is a whole number from {kind.knob.minimum} to {kind.knob.maximum}.'
-        ) from error
+        number = "a whole number" if kind.knob.whole else "a number"
+        raise UnsupportedImageError(f'"{text}": {kind.knob.name} is {number} from {kind.knob.range}.') from error
 
 
 def codec_from_config(config: Any) -> Codec:
@@ -79,6 +78,7 @@ def describe(kind: type[Codec]) -> dict[str, Any]:
         "title": kind.title,
         "family": kind.family,
         "guarantee": kind.guarantee,
+        "license": kind.license,
         "sample_types": sorted(kind.sample_types),
         "labels_only": kind.for_labels,
         "knob": asdict(kind.knob) if kind.knob else None,

@@ -19,6 +19,7 @@ class Zstandard(Codec):
     id: ClassVar[str] = "zstd"
     title: ClassVar[str] = "Zstandard"
     family: ClassVar[str] = "general"
+    license: ClassVar[str] = "BSD-3-Clause (Zstandard)"
     feature: ClassVar[str] = "ZSTD"
     sample_types: ClassVar[frozenset[str]] = ANY_TYPE
     knob: ClassVar[Knob] = Knob("level", 1, 22, "encoding time for size")
