@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import time
 from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from .codecs import Codec, codec_named
+import numpy as np
+
+from .codecs import Codec, codec_text
 from .container import Header, Reader, replacing, write_archive
 from .image import Image
+from .lossy_plans import Source
 from .parallel import thread_count, thread_pool
-from .presets import DEFAULT_PRESET, Plan, candidates, check_suited, choose, preset_named
+from .presets import choose, lossless_plans
 from .progress import Progress, ProgressCallback
+from .request import Request
 from .results import CompressResult
-from .transforms import analyse
+from .sampling import Sample
+from .target_search import LARGE_SAMPLE, LARGE_SAMPLES, TargetSearch
+from .targets import SearchedTarget, Target
+from .tolerance import Tolerance
+from .transforms import Facts, analyse
 
 
 def compress(
@@ -25,26 +35,32 @@ def compress(
     *,
     preset: str | None = None,
     codec: str | Codec | None = None,
+    target: Target | None = None,
+    exact: np.ndarray | None = None,
     threads: int | None = None,
     verify: bool = True,
     progress: ProgressCallback | None = None,
 ) -> CompressResult:
-    """Write an image as `.mcz`; lossless.
+    """Write an image as `.mcz`: lossless, or to a target.
 
     Args:
-        preset: ``fast`` or ``balanced`` (the default); not together with ``codec``.
-        codec: an id, with its knob after a colon if wanted (``jpegxl:7``), or a codec.
+        preset: ``fast``, ``balanced`` (the default), ``bounded`` or ``lossy`` (the defaults where a target
+            is given); not together with ``codec``.
+        codec: an id, with its knob after a colon if wanted (``jpegxl:7``), or a codec. With a target its
+            setting is found; without one a lossy codec is used as it is set.
+        target: what must be kept, or how small the file must be; None for lossless.
+        exact: bool array (slice, row, column), true where voxels are kept bit for bit in every frame
+            whatever the target allows elsewhere.
         threads: default: all processors this process may use.
-        verify: decode what was written and compare every bit before the file takes its place.
+        verify: decode what was written and compare every voxel before the file takes its place.
         progress: called with a fraction and a stage; returning False cancels.
 
     Raises:
         MedCompressError: with a sentence that says what to do; ``path`` is then as it was.
     """
-    chosen = _requested(preset, codec)
-    target = Path(path)
-    with replacing(target) as stream:
-        return _compress_to(stream, image, chosen, threads, verify, progress, os.fspath(path))
+    request = Request.of(preset, codec, target, exact)
+    with replacing(Path(path)) as stream:
+        return _compress_to(stream, image, request, threads, verify, progress, os.fspath(path))
 
 
 def compress_in_memory(
@@ -52,12 +68,15 @@ def compress_in_memory(
     *,
     preset: str | None = None,
     codec: str | Codec | None = None,
+    target: Target | None = None,
+    exact: np.ndarray | None = None,
     threads: int | None = None,
     progress: ProgressCallback | None = None,
 ) -> tuple[bytes, CompressResult]:
     """The bytes of the `.mcz` that ``compress`` would write, verified, and its figures."""
     stream = io.BytesIO()
-    result = _compress_to(stream, image, _requested(preset, codec), threads, True, progress, "")
+    request = Request.of(preset, codec, target, exact)
+    result = _compress_to(stream, image, request, threads, True, progress, "")
     return stream.getvalue(), result
 
 
@@ -72,19 +91,20 @@ def decompress(
         return reader.read(Progress(progress))
 
 
-def _requested(preset: str | None, codec: str | Codec | None) -> str | Codec:
-    if preset is not None and codec is not None:
-        raise ValueError("Name a preset or a codec, not both.")
-    if codec is not None:
-        return codec_named(codec) if isinstance(codec, str) else codec
-    preset_named(preset or DEFAULT_PRESET)
-    return preset or DEFAULT_PRESET
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """What is in the stream: its header, and how the target was reached."""
+
+    header: Header
+    tolerance: Tolerance | None
+    reached: float | None = None
+    whole_encodes: int = 1
 
 
 def _compress_to(
     stream: BinaryIO,
     image: Image,
-    chosen: str | Codec,
+    request: Request,
     threads: int | None,
     verify: bool,
     callback: ProgressCallback | None,
@@ -92,52 +112,83 @@ def _compress_to(
 ) -> CompressResult:
     started = time.perf_counter()
     progress = Progress(callback)
-    if isinstance(chosen, Codec):
-        check_suited(chosen, image)
+    request.check(image)
     with thread_pool(threads) as pool:
-        plan = _plan(image, chosen, pool, progress.part(0, 0.1))
-        header = write_archive(
-            stream,
-            image,
-            plan.codec,
-            plan.pipeline,
-            plan.grid,
-            pool,
-            thread_count(threads),
-            progress.part(0.1, 0.6 if verify else 1.0),
+        progress.report(0, "Looking at the voxels")
+        facts = analyse(image, pool)
+        written = _write(
+            stream, image, facts, request, pool, thread_count(threads), progress.part(0.05, 0.6 if verify else 1.0)
         )
     compressed = time.perf_counter()
     size = stream.tell()
     if verify:
-        stream.flush()
         with Reader(stream, threads) as reader:
             reader.name = path or reader.name
-            reader.verify(image.voxels, progress.part(0.6, 1.0))
+            reader.verify(image.voxels, progress.part(0.6, 1.0), written.tolerance)
     finished = time.perf_counter()
-    return _result(image, header, path, size, compressed - started, finished - compressed if verify else 0.0, verify)
+    return _result(
+        image, written, request, path, size, compressed - started, finished - compressed if verify else 0.0, verify
+    )
 
 
-def _plan(image: Image, chosen: str | Codec, pool: Executor, progress: Progress) -> Plan:
-    progress.report(0, "Looking at the voxels")
-    facts = analyse(image, pool)
-    progress.report(0.5, "Choosing a codec")
-    codecs = [chosen] if isinstance(chosen, Codec) else candidates(image, facts, preset_named(chosen))
-    return choose(image, facts, codecs, pool, progress.part(0.5, 1.0))
+def _write(
+    stream: BinaryIO,
+    image: Image,
+    facts: Facts,
+    request: Request,
+    pool: Executor,
+    threads: int,
+    progress: Progress,
+) -> _Written:
+    """Choose how to code the image, and code it."""
+    progress.report(0, "Choosing a codec")
+    tolerance = request.tolerance
+    if tolerance is not None and isinstance(request.target, SearchedTarget):
+        search = TargetSearch(image, Source.of(image, facts), request.target, tolerance, pool, threads)
+        found = search.write(stream, request.codecs(image, facts), progress)
+        return _Written(found.header, tolerance, found.reached, found.whole_encodes)
+    if tolerance is None:
+        plan = choose(image, lossless_plans(image, facts, request.codecs(image, facts)), pool, progress.part(0, 0.1))
+    else:
+        source = Source.of(image, facts)
+        plans = [plan for codec in request.codecs(image, facts) for plan in request.plans(source, codec, tolerance)]
+        sample = Sample.of(image, LARGE_SAMPLE, LARGE_SAMPLES)
+        plan = sample.smallest(plans, pool, progress.part(0, 0.3))
+        if plan.is_lossless:
+            # What may be lost is less than what losing it would save: the file says that it is identical.
+            plan, tolerance = replace(plan, tolerance=None), None
+    header = write_archive(stream, image, plan, pool, threads, progress.part(0.1 if tolerance is None else 0.3, 1.0))
+    reached = header.guarantee.maximum_error if tolerance is not None and tolerance.is_bounded else None
+    return _Written(header, tolerance, reached)
 
 
 def _result(
-    image: Image, header: Header, path: str, size: int, compress_seconds: float, verify_seconds: float, verified: bool
+    image: Image,
+    written: _Written,
+    request: Request,
+    path: str,
+    size: int,
+    compress_seconds: float,
+    verify_seconds: float,
+    verified: bool,
 ) -> CompressResult:
-    knob = header.codec.knob
-    codec = header.codec.id + (f":{getattr(header.codec, knob.name)}" if knob else "")
+    header, guarantee = written.header, written.header.guarantee
     return CompressResult(
         path=path,
         original_bytes=image.voxels.nbytes,
         compressed_bytes=size,
         voxel_count=image.voxel_count,
-        codec=codec,
+        codec=codec_text(header.codec),
         transforms=tuple(step.id for step in header.pipeline.steps),
         compress_seconds=compress_seconds,
         verify_seconds=verify_seconds,
+        guarantee=guarantee.sentence,
         verified=verified,
+        maximum_error=guarantee.maximum_error,
+        root_mean_square_error=guarantee.root_mean_square_error,
+        psnr=guarantee.psnr if math.isfinite(guarantee.psnr) else None,
+        exact_samples=guarantee.exact,
+        target=str(request.target) if request.target is not None else "",
+        reached=written.reached,
+        whole_encodes=written.whole_encodes,
     )

@@ -39,6 +39,10 @@ class VerificationError(MedCompressError):
     """What was written did not decode to what was given, so nothing was kept."""
 
 
+class UnreachableTargetError(MedCompressError):
+    """No setting of the codec gives what was asked for; the message tells the nearest that it gives."""
+
+
 class Cancelled(MedCompressError):
     """The user cancelled; no file and no node was left behind."""
 

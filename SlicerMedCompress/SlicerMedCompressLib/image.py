@@ -159,6 +159,23 @@ def check_voxel_type(dtype: np.dtype, name: str = "") -> None:
         )
 
 
+def finite_range(voxels: np.ndarray) -> float:
+    """Largest minus smallest finite voxel, stored units; 0 where none is finite."""
+    lowest, highest = finite_extremes(voxels)
+    return highest - lowest
+
+
+def finite_extremes(voxels: np.ndarray) -> tuple[float, float]:
+    """Smallest and largest finite voxel of (frame, slice, ...); (0, 0) where none is finite."""
+    lowest, highest = math.inf, -math.inf
+    for volume in voxels:
+        for plane in volume:
+            finite = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
+            if finite.size:
+                lowest, highest = min(lowest, float(finite.min())), max(highest, float(finite.max()))
+    return (lowest, highest) if lowest <= highest else (0.0, 0.0)
+
+
 def same_voxels(first: np.ndarray, second: np.ndarray) -> bool:
     """True if both arrays have the same shape, type and bits (NaN payloads and signed zeros included)."""
     if first.shape != second.shape or first.dtype != second.dtype:
@@ -167,3 +184,8 @@ def same_voxels(first: np.ndarray, second: np.ndarray) -> bool:
         bits = np.dtype(f"u{first.dtype.itemsize}")
         first, second = np.ascontiguousarray(first).view(bits), np.ascontiguousarray(second).view(bits)
     return bool(np.array_equal(first, second))
+
+
+def little_endian(voxels: np.ndarray) -> memoryview:
+    """The bytes of an array in C order, little endian; copied only where they are not so already."""
+    return np.ascontiguousarray(voxels.astype(voxels.dtype.newbyteorder("<"), copy=False)).data

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,15 +13,14 @@ from .codecs.jpegls import JpegLs
 from .codecs.jpegxl import JpegXl
 from .codecs.pcodec import Pcodec
 from .codecs.zstandard import Zstandard
-from .container.tile_coding import TileCoder
-from .errors import EncodingError, MissingLibraryError, UnsupportedImageError
+from .container import Plan
+from .errors import MissingLibraryError, UnsupportedImageError
 from .image import Image, Kind
-from .parallel import ordered_map
 from .progress import Progress
-from .tiling import Grid, Region, TileShape, grid_for
-from .transforms import Facts, Pipeline, pipelines
+from .sampling import Sample
+from .tiling import TileShape, grid_for
+from .transforms import Facts, pipelines
 
-SAMPLED_TILES = 4
 SAMPLED_TILE = TileShape(8, 128, 128)
 SAMPLED_LABELS = Crackle().tile
 
@@ -34,6 +31,7 @@ class Preset:
 
     Attributes:
         title, description: for people.
+        guarantee: ``lossless``; ``bounded`` or ``lossy`` where a target must be given.
     """
 
     id: str
@@ -42,6 +40,7 @@ class Preset:
     labels: tuple[Codec, ...]
     integers: tuple[Codec, ...]
     floats: tuple[Codec, ...]
+    guarantee: str = "lossless"
 
 
 PRESETS: dict[str, Preset] = {
@@ -66,22 +65,37 @@ PRESETS: dict[str, Preset] = {
     )
 }
 DEFAULT_PRESET = "balanced"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How an image will be coded, and how it was found."""
-
-    codec: Codec
-    pipeline: Pipeline
-    grid: Grid
+LOSSY_PRESETS: dict[str, Preset] = {
+    preset.id: preset
+    for preset in (
+        Preset(
+            "bounded",
+            "Bounded error",
+            "No voxel differs by more than you say; every one is checked.",
+            labels=(),
+            integers=(JpegXl(3),),
+            floats=(JpegXl(3), Pcodec(8), Zstandard(9)),
+            guarantee="bounded",
+        ),
+        Preset(
+            "lossy",
+            "Lossy to a target",
+            "As small as a PSNR allows, or as good as a size allows; the loss is measured.",
+            labels=(),
+            integers=(JpegXl(3),),
+            floats=(JpegXl(3),),
+            guarantee="lossy",
+        ),
+    )
+}
 
 
 def preset_named(name: str) -> Preset:
     """The preset, or UnsupportedImageError with the known names."""
-    if name not in PRESETS:
-        raise UnsupportedImageError(f'There is no preset "{name}"; choose one of {", ".join(PRESETS)}.')
-    return PRESETS[name]
+    presets = {**PRESETS, **LOSSY_PRESETS}
+    if name not in presets:
+        raise UnsupportedImageError(f'There is no preset "{name}"; choose one of {", ".join(presets)}.')
+    return presets[name]
 
 
 def candidates(image: Image, facts: Facts, preset: Preset) -> list[Codec]:
@@ -111,60 +125,16 @@ def check_suited(codec: Codec, image: Image) -> None:
         )
 
 
-def choose(image: Image, facts: Facts, codecs: Sequence[Codec], pool: Executor, progress: Progress) -> Plan:
-    """The codec and transforms that make sampled tiles smallest; one that fails on a tile is out.
-
-    The same tiles, evenly from the whole image, are coded by every codec; what the transforms store
-    once for the image counts in proportion.
-    """
-    plans = [
+def lossless_plans(image: Image, facts: Facts, codecs: Sequence[Codec]) -> list[Plan]:
+    """Every codec with every pipeline that is worth trying under it."""
+    return [
         Plan(codec, pipeline, grid_for(image.voxels.shape[:4], codec.tile))
         for codec in codecs
         for pipeline in pipelines(facts, codec.sample_types)
     ]
-    if len(plans) == 1:
-        return plans[0]
+
+
+def choose(image: Image, plans: Sequence[Plan], pool: Executor, progress: Progress) -> Plan:
+    """The lossless plan that makes sampled tiles smallest."""
     labels = image.kind in (Kind.LABEL, Kind.SEGMENTATION)
-    regions = sampled_regions(grid_for(image.voxels.shape[:4], SAMPLED_LABELS if labels else SAMPLED_TILE))
-    share = sum(_count(region) for region in regions) / (image.voxels.size // image.voxels.shape[-1])
-    sizes: list[float] = [_parameter_bytes(plan) * share for plan in plans]
-    jobs = [(number, region) for number in range(len(plans)) for region in regions]
-    measured = ordered_map(pool, lambda job: _size_if_coded(image, plans[job[0]], job[1]), jobs, len(jobs))
-    for done, ((number, _), size) in enumerate(zip(jobs, measured, strict=True), 1):
-        sizes[number] += size
-        progress.report(done / len(jobs), "Choosing a codec")
-    if min(sizes) == math.inf:
-        _coded_bytes(image, plans[0], regions[0])
-    return plans[sizes.index(min(sizes))]
-
-
-def sampled_regions(grid: Grid) -> list[Region]:
-    """Up to SAMPLED_TILES tiles: the middle of slabs evenly spread over the image."""
-    count = min(SAMPLED_TILES, grid.slab_count)
-    slabs = sorted({(2 * part + 1) * grid.slab_count // (2 * count) for part in range(count)})
-    regions = [grid.tiles_of_slab(slab) for slab in slabs]
-    # Not always the centre of the image: steps through the tiles of the slab's middle third.
-    return [
-        tiles[(len(tiles) // 2 + step * (1 + grid.stripes // 4)) % len(tiles)] for step, tiles in enumerate(regions)
-    ]
-
-
-def _count(region: Region) -> int:
-    slices, rows, columns = region.shape
-    return slices * rows * columns
-
-
-def _size_if_coded(image: Image, plan: Plan, region: Region) -> float:
-    try:
-        return _coded_bytes(image, plan, region)
-    except EncodingError:
-        return math.inf
-
-
-def _coded_bytes(image: Image, plan: Plan, region: Region) -> int:
-    coder = TileCoder(plan.codec, plan.pipeline, image.voxels.dtype, image.voxels.shape[-1])
-    return sum(len(payload) for _, payload in coder.encode(image.voxels, region))
-
-
-def _parameter_bytes(plan: Plan) -> int:
-    return len(json.dumps(plan.pipeline.to_json()))
+    return Sample.of(image, SAMPLED_LABELS if labels else SAMPLED_TILE).smallest(plans, pool, progress)

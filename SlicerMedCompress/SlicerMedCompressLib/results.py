@@ -17,7 +17,11 @@ class CompressResult:
         codec, transforms: what was used, by id.
         compress_seconds: from voxels to the finished file, choosing included, verifying not.
         verify_seconds: decoding what was written and comparing; 0 where that was turned off.
-        guarantee: in words.
+        guarantee: in words. maximum_error, root_mean_square_error: measured, stored units; psnr in dB over
+            the image's range, None where nothing was lost.
+        exact_samples: samples in a region that was kept bit for bit.
+        target, reached: what was asked for in words, and its number for this file; whole_encodes: how
+            often the whole image was coded to get there.
     """
 
     path: str
@@ -30,6 +34,13 @@ class CompressResult:
     verify_seconds: float
     guarantee: str = "identical to the original"
     verified: bool = True
+    maximum_error: float = 0.0
+    root_mean_square_error: float = 0.0
+    psnr: float | None = None
+    exact_samples: int = 0
+    target: str = ""
+    reached: float | None = None
+    whole_encodes: int = 1
 
     @property
     def ratio(self) -> float:

@@ -37,14 +37,24 @@ ORDER = [
     "segments",
     "image",
     "tiling",
+    "tolerance",
     "transforms",
     "codecs",
     "parallel",
     "progress",
     "results",
     "container",
+    "quality",
+    "lossless_region",
+    "sampling",
     "presets",
+    "targets",
+    "lossy_plans",
+    "request",
+    "search",
+    "target_search",
     "compression",
+    "sweep",
     "segmentation_files",
     "dicom",
     "files",
@@ -62,7 +72,7 @@ def test_imports_point_one_way() -> None:
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         if parts[0] not in ORDER:
             continue
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines():
             words = line.split()
             if words[:1] != ["from"] or not words[1].startswith("."):
                 continue

@@ -3,7 +3,7 @@
 A codec sees no node, no file and no geometry.
 """
 
-from .base import Codec, Knob
-from .registry import CODECS, codec_from_config, codec_named, describe
+from .base import Codec, Knob, LossyCodec
+from .registry import CODECS, codec_from_config, codec_named, codec_text, describe
 
-__all__ = ["CODECS", "Codec", "Knob", "codec_from_config", "codec_named", "describe"]
+__all__ = ["CODECS", "Codec", "Knob", "LossyCodec", "codec_from_config", "codec_named", "codec_text", "describe"]

@@ -53,6 +53,11 @@ def codec_named(text: str) -> Codec:
         raise UnsupportedImageError(f'"{text}": {kind.knob.name} is {number} from {kind.knob.range}.') from error
 
 
+def codec_text(codec: Codec) -> str:
+    """What ``codec_named`` makes the codec of again: its id, and its knob where it has one."""
+    return codec.id if codec.knob is None else f"{codec.id}:{getattr(codec, codec.knob.name)}"
+
+
 def codec_from_config(config: Any) -> Codec:
     """The codec a file names; CorruptStreamError if it is unknown here or its settings are not its own."""
     if not isinstance(config, dict) or not isinstance(config.get("id"), str):

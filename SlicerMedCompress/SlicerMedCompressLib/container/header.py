@@ -13,10 +13,13 @@ from ..errors import MedCompressError
 from ..image import Image, check_voxel_type
 from ..tiling import Grid
 from ..transforms import Pipeline
+from ..transforms.corrections import correction_planes
 from .description import image_from_json, shape_from_json
+from .guarantee import LOSSLESS, Guarantee
 
 FORMAT = "MedCompress"
-VERSION = 1
+VERSIONS = (1, 2)
+"""1 for lossless files, so that MedCompress 0.1 reads them; 2 for the others."""
 HEADER_NAME = "header.json"
 PADDING_NAME = "padding"
 MAXIMUM_HEADER_BYTES = 1 << 24
@@ -25,15 +28,16 @@ EXPANSION = 1 << 16
 FREE_BYTES = 1 << 30
 """A file of n bytes may decode to n * EXPANSION bytes, or to FREE_BYTES if that is more."""
 
-LOSSLESS = {"kind": "lossless", "maximum_error": 0}
-
 Entry = tuple[int, ...]
 """(value,) of a constant block; (length, CRC-32) of a payload; (length, CRC-32, 1) of raw samples."""
 
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """A parsed or to be written header; ``described`` is the image without voxels, as JSON values."""
+    """A parsed or to be written header; ``described`` is the image without voxels, as JSON values.
+
+    ``corrections`` is the codec of what decoded voxels lack, None where nothing is corrected.
+    """
 
     described: dict[str, Any]
     codec: Codec
@@ -42,6 +46,13 @@ class Header:
     tiles: tuple[tuple[Entry, ...], ...]
     voxel_sha256: str
     writer: str
+    guarantee: Guarantee = LOSSLESS
+    corrections: Codec | None = None
+
+    @property
+    def version(self) -> int:
+        """Format version of the file."""
+        return 1 if self.guarantee.is_lossless else 2
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
@@ -71,18 +82,20 @@ class Header:
 
     def to_bytes(self) -> bytes:
         """The JSON text, UTF-8."""
-        content = {
+        content: dict[str, Any] = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": self.version,
             "writer": self.writer,
             "image": self.described,
-            "guarantee": LOSSLESS,
+            "guarantee": self.guarantee.to_json(),
             "voxel_sha256": self.voxel_sha256,
             "codec": self.codec.config,
             "transforms": self.pipeline.to_json(),
             "grid": [self.grid.slabs, self.grid.bands, self.grid.stripes],
             "tiles": self.tiles,
         }
+        if self.corrections is not None:
+            content["corrections"] = self.corrections.config
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -99,16 +112,14 @@ def parse_header(text: bytes) -> Header:
         raise ValueError(f"header.json is not valid JSON ({_brief(error)})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError("header.json is not that of a MedCompress file")
-    if content.get("version") != VERSION:
+    if type(content.get("version")) is not int or content["version"] not in VERSIONS:
         raise ValueError(
-            f"it has format version {str(content.get('version'))[:20]}, this MedCompress reads version {VERSION}; "
-            "update MedCompress"
+            f"it has format version {str(content.get('version'))[:20]}, this MedCompress reads versions "
+            f"{VERSIONS[0]} to {VERSIONS[-1]}; update MedCompress"
         )
-    if content.get("guarantee") != LOSSLESS:
-        raise ValueError("it gives a guarantee that this MedCompress does not know; update MedCompress")
     try:
         header = _build(content)
-        _check(header)
+        _check(header, content["version"])
     except MedCompressError as error:
         raise ValueError(str(error).rstrip(".")) from error
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -124,7 +135,11 @@ def _build(content: dict[str, Any]) -> Header:
     if len(parts) != 3 or not all(type(part) is int for part in parts):
         raise ValueError("the grid needs three whole numbers")
     grid, pipeline = Grid(shape[:4], *parts), Pipeline.from_json(content["transforms"])
-    _, planes = pipeline.output(np.dtype(str(described["type"])), shape[4])
+    dtype = np.dtype(str(described["type"]))
+    planes = pipeline.output(dtype, shape[4])[1]
+    corrections = codec_from_config(content["corrections"]) if "corrections" in content else None
+    if corrections is not None:
+        planes += correction_planes(dtype, shape[4])[1]
     # Before the table is gone through: it may be long and not belong to this image.
     if [len(slab) for slab in content["tiles"]] != [grid.tiles_in_slab * planes] * grid.slab_count:
         raise ValueError("the table of tiles does not fit the image")
@@ -136,6 +151,8 @@ def _build(content: dict[str, Any]) -> Header:
         tiles=tuple(tuple(_entry(entry) for entry in slab) for slab in content["tiles"]),
         voxel_sha256=str(content["voxel_sha256"]),
         writer=str(content["writer"])[:200],
+        guarantee=Guarantee.from_json(content["guarantee"]),
+        corrections=corrections,
     )
 
 
@@ -146,10 +163,20 @@ def _entry(values: Any) -> Entry:
     return entry
 
 
-def _check(header: Header) -> None:
-    dtype, _ = header.coded()
-    if dtype.name not in header.codec.sample_types:
-        raise ValueError(f"{header.codec.title} cannot have coded {dtype.name} samples")
+def _check(header: Header, version: int) -> None:
+    if version != header.version:
+        raise ValueError(f"format version {version} does not go with its guarantee")
+    coded = [(header.codec, header.coded()[0])]
+    if header.corrections is not None:
+        coded.append((header.corrections, correction_planes(header.dtype, header.shape[4])[0]))
+    for codec, dtype in coded:
+        if dtype.name not in codec.sample_types:
+            raise ValueError(f"{codec.title} cannot have coded {dtype.name} samples")
+    exact = header.pipeline.is_exact and header.codec.guarantee == "lossless" and header.corrections is None
+    if header.guarantee.is_lossless and not exact:
+        raise ValueError("it claims to be lossless, but how it was coded loses")
+    if header.corrections is not None and header.corrections.guarantee != "lossless":
+        raise ValueError("its corrections are coded by a codec that loses")
     shape, grid = header.shape, header.grid
     # Cuts of an axis differ by one at the most.
     largest = -(-shape[1] // grid.slabs) * -(-shape[2] // grid.bands) * -(-shape[3] // grid.stripes)

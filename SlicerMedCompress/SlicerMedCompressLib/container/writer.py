@@ -11,15 +11,15 @@ from typing import BinaryIO
 import numpy as np
 
 from .. import __version__
-from ..codecs import Codec
-from ..errors import UnsupportedImageError
-from ..image import Image
+from ..errors import UnsupportedImageError, VerificationError
+from ..image import Image, finite_range, little_endian
 from ..parallel import ordered_map
 from ..progress import Progress
-from ..tiling import Grid, Region
-from ..transforms import Pipeline
+from ..tiling import Region
+from ..tolerance import Deviation
 from .archive import ArchiveWriter
 from .description import image_to_json
+from .guarantee import LOSSLESS, Guarantee
 from .header import (
     EXPANSION,
     FREE_BYTES,
@@ -31,55 +31,65 @@ from .header import (
     parse_header,
     slab_name,
 )
-from .tile_coding import TileCoder
+from .plan import Plan
+from .tile_coding import CodedTile
 
 
 def write_archive(
-    stream: BinaryIO,
-    image: Image,
-    codec: Codec,
-    pipeline: Pipeline,
-    grid: Grid,
-    pool: Executor,
-    threads: int,
-    progress: Progress,
+    stream: BinaryIO, image: Image, plan: Plan, pool: Executor, threads: int, progress: Progress
 ) -> Header:
-    """Write the whole archive to a seekable stream and return its header.
+    """Write the whole archive to a seekable stream, from where it stands, and return its header.
 
-    Memory beside the image: a few tiles a thread and the payloads of one slab.
+    With a tolerance every tile is also decoded and compared; the header then tells what was measured.
+    Memory beside the image: a few tiles a thread, the payloads of one slab, and one decoded slab.
+
+    Raises VerificationError if a voxel differs by more than the plan's tolerance.
     """
-    coder = TileCoder(codec, pipeline, image.voxels.dtype, image.voxels.shape[-1])
     with ArchiveWriter(stream) as archive:
-        return _write(archive, stream, image, coder, grid, pool, threads, progress)
+        return _write(archive, stream, image, plan, pool, threads, progress)
 
 
 def _write(
     archive: ArchiveWriter,
     stream: BinaryIO,
     image: Image,
-    coder: TileCoder,
-    grid: Grid,
+    plan: Plan,
     pool: Executor,
     threads: int,
     progress: Progress,
 ) -> Header:
-    codec, pipeline = coder.codec, coder.pipeline
-    hashing = pool.submit(voxel_sha256, image.voxels)
+    grid, coder, stage = plan.grid, plan.coder(image.voxels), f"Compressing with {plan.codec.title}"
+    hashing = pool.submit(voxel_sha256, image.voxels) if plan.tolerance is None else None
+    decoded = _DecodedVoxels(image.voxels)
     regions: Iterator[Region] = (tile for slab in range(grid.slab_count) for tile in grid.tiles_of_slab(slab))
-    coded = ordered_map(pool, lambda region: coder.encode(image.voxels, region), regions, 3 * threads + 1)
+    coded = ordered_map(
+        pool, lambda region: (region, coder.encode(image.voxels, region, plan.tolerance)), regions, 3 * threads + 1
+    )
     tables: list[tuple[Entry, ...]] = []
     try:
         for slab in range(grid.slab_count):
-            blocks = []
-            for done, tile in enumerate(islice(coded, grid.tiles_in_slab), 1):
-                blocks.extend(tile)
-                progress.report((slab + done / grid.tiles_in_slab) / grid.slab_count, f"Compressing with {codec.title}")
+            blocks: list[tuple[Entry, bytes]] = []
+            for done, (region, tile) in enumerate(islice(coded, grid.tiles_in_slab), 1):
+                blocks.extend(tile.blocks)
+                decoded.add(region, tile)
+                progress.report((slab + done / grid.tiles_in_slab) / grid.slab_count, stage)
+            decoded.finish_slab()
             tables.append(tuple(entry for entry, _ in blocks))
             archive.add(slab_name(slab), (payload for _, payload in blocks))
     finally:
         coded.close()
-        sha256 = hashing.result()
-    header = Header(image_to_json(image), codec, pipeline, grid, tuple(tables), sha256, f"MedCompress {__version__}")
+        sha256 = hashing.result() if hashing is not None else decoded.sha256
+    header = Header(
+        image_to_json(image),
+        plan.codec,
+        plan.pipeline,
+        grid,
+        tuple(tables),
+        sha256,
+        f"MedCompress {__version__}",
+        decoded.guarantee(plan),
+        plan.corrections,
+    )
     archive.add(HEADER_NAME, [_checked_header(header)])
     if header.voxel_bytes > FREE_BYTES:
         # Keeps what readers may refuse as a bomb apart from honest volumes of a single value.
@@ -87,6 +97,48 @@ def _write(
         if missing > 0:
             archive.add(PADDING_NAME, [bytes(missing)])
     return header
+
+
+class _DecodedVoxels:
+    """Hash and errors of what a reader will get, gathered tile by tile; nothing for lossless tiles."""
+
+    def __init__(self, original: np.ndarray) -> None:
+        self._original = original
+        self._digest = hashlib.sha256()
+        self._slab: np.ndarray | None = None
+        self._deviation = Deviation()
+
+    def add(self, region: Region, tile: CodedTile) -> None:
+        """A tile of the slab in hand."""
+        if tile.decoded is None:
+            return
+        if self._slab is None:
+            shape = (region.slices[1] - region.slices[0], *self._original.shape[2:])
+            self._slab = np.empty(shape, self._original.dtype)
+        self._slab[:, slice(*region.rows), slice(*region.columns)] = tile.decoded
+        self._deviation += tile.deviation
+
+    def finish_slab(self) -> None:
+        """All tiles of the slab were added."""
+        if self._slab is not None:
+            self._digest.update(little_endian(self._slab))
+            self._slab = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the slabs so far."""
+        return self._digest.hexdigest()
+
+    def guarantee(self, plan: Plan) -> Guarantee:
+        """What was found; VerificationError if it is more than the plan allows."""
+        if plan.tolerance is None:
+            return LOSSLESS
+        if self._deviation.broken:
+            raise VerificationError(
+                f"{plan.codec.title} left {self._deviation.broken:,} voxels further from the original than they may "
+                "be, so nothing was kept; choose another codec and report this."
+            )
+        return Guarantee.measured(plan.tolerance, self._deviation, finite_range(self._original))
 
 
 def _checked_header(header: Header) -> bytes:
@@ -108,5 +160,5 @@ def voxel_sha256(voxels: np.ndarray) -> str:
     digest = hashlib.sha256()
     for volume in voxels:
         for plane in volume:
-            digest.update(np.ascontiguousarray(plane.astype(plane.dtype.newbyteorder("<"), copy=False)).data)
+            digest.update(little_endian(plane))
     return digest.hexdigest()

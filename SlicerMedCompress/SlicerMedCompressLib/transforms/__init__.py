@@ -1,6 +1,7 @@
 """Reversible steps before coding: narrower types, palettes, float to integer, planes.
 
-Each step is exact, recorded in the file, and used only where it makes the file smaller.
+Each step is recorded in the file and used only where it makes the file smaller. All are exact but two:
+``quantize`` and ``as_float`` serve lossy codecs and error bounds; ``corrections`` mend what they lose.
 """
 
 from .analysis import Facts, analyse, pipelines

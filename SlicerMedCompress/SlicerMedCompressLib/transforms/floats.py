@@ -30,11 +30,19 @@ class OrderedBits(Transform):
         return np.dtype(f"u{dtype.itemsize}"), components
 
     def forward(self, tile: np.ndarray, region: Region) -> np.ndarray:
-        bits = np.ascontiguousarray(tile).view(self._unsigned)
-        return np.where(bits & self._sign, ~bits, bits | self._sign)
+        return self.of(tile)
 
     def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
-        bits = np.ascontiguousarray(tile)
+        return self.back(tile)
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """``forward`` for floats of any shape; it does not depend on where they are."""
+        bits = np.ascontiguousarray(values).view(self._unsigned)
+        return np.where(bits & self._sign, ~bits, bits | self._sign)
+
+    def back(self, bits: np.ndarray) -> np.ndarray:
+        """The floats from what ``of`` made of them."""
+        bits = np.ascontiguousarray(bits)
         return np.where(bits & self._sign, bits ^ self._sign, ~bits).view(self.dtype)
 
     @property

@@ -10,17 +10,29 @@ import numpy as np
 
 from ..errors import CorruptStreamError
 from ..tiling import Region
+from .as_float import AsFloat
 from .base import Transform
 from .color import SubtractGreen
 from .floats import NarrowFloat, OrderedBits
 from .offset import Offset
 from .palette import Palette
 from .planes import SplitPlanes
+from .quantize import Quantize
 from .slopes import RescaleSlopes
 
 TRANSFORMS: dict[str, type[Transform]] = {
     transform.id: transform
-    for transform in (NarrowFloat, RescaleSlopes, OrderedBits, Offset, Palette, SubtractGreen, SplitPlanes)
+    for transform in (
+        NarrowFloat,
+        RescaleSlopes,
+        AsFloat,
+        OrderedBits,
+        Offset,
+        Quantize,
+        Palette,
+        SubtractGreen,
+        SplitPlanes,
+    )
 }
 
 
@@ -47,6 +59,11 @@ class Pipeline:
         for step in reversed(self.steps):
             tile = step.inverse(tile, region)
         return tile
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether ``inverse`` gives back every voxel that ``forward`` was made for."""
+        return not any(isinstance(step, (AsFloat, Quantize)) for step in self.steps)
 
     def to_json(self) -> list[dict[str, Any]]:
         """One object a step, with its ``id``."""
