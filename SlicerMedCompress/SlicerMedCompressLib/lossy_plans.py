@@ -52,7 +52,7 @@ class Source:
         voxels = image.voxels
         minimum, maximum = finite_extremes(voxels)
         if not math.isfinite(maximum - minimum):
-            raise UnsupportedImageError("The range of the voxels is too wide for lossy compression; keep them lossless.")
+            raise UnsupportedImageError("The voxels are too far apart for lossy compression; keep them lossless.")
         finite = voxels.dtype.kind != "f" or all(bool(np.isfinite(plane).all()) for frame in voxels for plane in frame)
         frames, slices, rows, columns, _ = voxels.shape
         return cls((frames, slices, rows, columns), voxels.dtype, minimum, maximum, finite, facts)

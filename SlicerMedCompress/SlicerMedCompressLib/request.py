@@ -47,14 +47,16 @@ class Request:
         if named is None:
             if target is None and guarantee != "lossless":
                 raise UnsupportedImageError(
-                    f'The preset "{chosen}" needs to know what to keep: a largest error, a PSNR, a ratio or bits per voxel.'
+                    f'The preset "{chosen}" needs a target: a largest error, a PSNR, a ratio or bits per voxel.'
                 )
             if target is not None and guarantee == "lossless":
                 raise UnsupportedImageError(
                     f'The preset "{chosen}" is lossless and takes no target; leave the preset or the target out.'
                 )
             if guarantee == "bounded" and not isinstance(target, (MaxError, MaxRelativeError)):
-                raise UnsupportedImageError(f'The preset "{chosen}" needs a largest error; for {target} choose "lossy".')
+                raise UnsupportedImageError(
+                    f'The preset "{chosen}" needs a largest error; for {target} choose "lossy".'
+                )
         if exact is not None and target is None and not isinstance(named, LossyCodec):
             raise UnsupportedImageError(
                 "A lossless region needs something to lose around it: say what to keep outside, "

@@ -12,7 +12,7 @@ from .codecs import Codec
 from .container import Header, Plan, write_archive
 from .errors import UnreachableTargetError
 from .image import Image
-from .lossy_plans import Source, bounded_plans, plan_with_step
+from .lossy_plans import Source, plan_with_step
 from .progress import Progress
 from .sampling import Outcome, Sample
 from .search import Trial, nearest, search
@@ -81,7 +81,10 @@ class TargetSearch:
         trials = search(measure, self._goal, 0.1, first, self.target.fall, LIMITS, SAMPLE_TRIALS)
         trial = nearest(trials, self._goal)
         return _Start(
-            codec, trial.position, _slope_at(trials, trial, self.target.fall), self._cost(outcomes[trial.position], sample)
+            codec,
+            trial.position,
+            _slope_at(trials, trial, self.target.fall),
+            self._cost(outcomes[trial.position], sample),
         )
 
     def _value(self, outcome: Outcome, sample: Sample) -> float:

@@ -168,7 +168,7 @@ def library(module: str, package: str, wanted_by: str) -> ModuleType:
     except ImportError as error:
         raise MissingLibraryError(
             f'{wanted_by} needs the Python package {package}: install it with "pip install {package}" '
-            f"(in Slicer's Python console: slicer.util.pip_install('{package}')); other codecs still work. ({error})"
+            f"(in Slicer's Python console: slicer.util.pip_install('{package}')); the rest works without it. ({error})"
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import slicer
@@ -12,8 +13,12 @@ from .. import compression
 from ..codecs import CODECS, Codec, describe
 from ..progress import ProgressCallback
 from ..results import CompressResult
+from ..sweep import DEFAULT_POINTS, sweep
+from ..targets import Target
+from .charts import SweepNodes, sweep_to_nodes
 from .conversion import image_to_node, node_to_image
 from .placement import place_beside
+from .regions import exact_region
 
 
 class MedCompressLogic:
@@ -33,15 +38,33 @@ class MedCompressLogic:
         threads: int | None = None,
         verify: bool = True,
         progress: ProgressCallback | None = None,
+        target: Target | None = None,
+        losslessRegion: Any = None,
+        segments: Sequence[str] = (),
+        margin: float = 0.0,
     ) -> CompressResult:
-        """Write a volume, segmentation or sequence node as `.mcz`, lossless and verified.
+        """Write a volume, segmentation or sequence node as `.mcz`, verified; lossless unless told otherwise.
 
         Args:
             preset: ``"fast"`` or ``"balanced"`` (the default). codec: an id instead, such as
                 ``"jpegls"`` or ``"jpegxl:7"``.
+            target: what may be lost: ``MaxError(2)``, ``MaxRelativeError(0.01)``, ``Psnr(45)``, ``Ratio(15)``
+                or ``BitsPerVoxel(1.5)`` of SlicerMedCompressLib.targets.
+            losslessRegion: a segmentation or label volume node whose segments stay bit for bit.
+            segments: names or ids of those to keep so, or label values as text; empty for all.
+            margin: kept around them too, in mm.
         """
+        image = node_to_image(node)
         return compression.compress(
-            node_to_image(node), path, preset=preset, codec=codec, threads=threads, verify=verify, progress=progress
+            image,
+            path,
+            preset=preset,
+            codec=codec,
+            target=target,
+            exact=exact_region(node, image, losslessRegion, segments, margin),
+            threads=threads,
+            verify=verify,
+            progress=progress,
         )
 
     def load(
@@ -63,22 +86,50 @@ class MedCompressLogic:
         preset: str | None = None,
         threads: int | None = None,
         progress: ProgressCallback | None = None,
+        target: Target | None = None,
+        losslessRegion: Any = None,
+        segments: Sequence[str] = (),
+        margin: float = 0.0,
     ) -> Any:
         """Compress and decompress through memory: a new node beside the old one, shown alike.
 
-        The figures of the compression are in ``lastResult``.
+        Arguments are those of ``compress``. The figures of the compression are in ``lastResult``.
         """
         first = None if progress is None else lambda done, stage: progress(0.7 * done, stage)
         second = None if progress is None else lambda done, stage: progress(0.7 + 0.3 * done, stage)
+        image = node_to_image(node)
         data, result = compression.compress_in_memory(
-            node_to_image(node), codec=codec, preset=preset, threads=threads, progress=first
+            image,
+            codec=codec,
+            preset=preset,
+            target=target,
+            exact=exact_region(node, image, losslessRegion, segments, margin),
+            threads=threads,
+            progress=first,
         )
-        image = compression.decompress(io.BytesIO(data), threads=threads, progress=second)
+        decoded = compression.decompress(io.BytesIO(data), threads=threads, progress=second)
         title = CODECS[result.codec.partition(":")[0]].title
-        reconstructed = image_to_node(image, slicer.mrmlScene, f"{node.GetName()} ({title})")
+        reconstructed = image_to_node(decoded, slicer.mrmlScene, f"{node.GetName()} ({title})")
         place_beside(reconstructed, node)
         self.lastResult = result
         return reconstructed
+
+    def sweep(
+        self,
+        node: Any,
+        codecs: Sequence[str],
+        points: int = DEFAULT_POINTS,
+        reference: str | None = None,
+        threads: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> SweepNodes:
+        """Rate against quality of codecs on a volume: the figures, a table node and a plot chart node.
+
+        Args:
+            points: settings a codec. reference: the codec that BD-rates refer to; default: the first.
+        """
+        found = sweep(node_to_image(node), codecs, points, reference, threads, progress)
+        return sweep_to_nodes(found, slicer.mrmlScene, node.GetName())
 
     lastResult: CompressResult | None = None
 

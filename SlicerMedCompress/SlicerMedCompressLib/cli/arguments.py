@@ -1,0 +1,22 @@
+"""What several commands take."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+Command = Callable[[str, Callable[[argparse.Namespace], "int | None"], str], argparse.ArgumentParser]
+"""Adds a command: its name, what runs it, and its help."""
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Threads and silence."""
+    parser.add_argument("--threads", type=positive, help="default: all processors")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
+    return int(text)

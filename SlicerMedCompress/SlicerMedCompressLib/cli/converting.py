@@ -1,0 +1,120 @@
+"""`medcompress compress` and `medcompress decompress`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..compression import compress, decompress
+from ..errors import InputError, OutputError
+from ..image import Image, Kind
+from ..presets import DEFAULT_PRESET, LOSSY_PRESETS, PRESETS
+from ..targets import BitsPerVoxel, MaxError, MaxRelativeError, Psnr, Ratio, Target
+from .arguments import Command, add_common
+from .progress_line import ProgressLine
+
+SUFFIX = ".mcz"
+TARGETS: dict[str, tuple[type[Target], str]] = {
+    "max_error": (MaxError, "no voxel may differ by more, in stored units (HU for CT)"),
+    "max_relative_error": (MaxRelativeError, "no voxel may differ by more than this share of its own magnitude"),
+    "psnr": (Psnr, "PSNR in dB over the image's range, largest minus smallest voxel"),
+    "ratio": (Ratio, "bytes of voxels a byte of file"),
+    "bpv": (BitsPerVoxel, "bits of file a voxel"),
+}
+
+
+def add_commands(command: Command) -> None:
+    """Declare both commands."""
+    added = command("compress", _compress, "Compress an image file or a DICOM folder to .mcz.")
+    added.add_argument("input", type=Path, help="an image SimpleITK reads, or the folder of one DICOM series")
+    added.add_argument("output", type=Path, help="a name that ends in .mcz; an existing file is replaced")
+    how = added.add_mutually_exclusive_group()
+    how.add_argument(
+        "--preset",
+        choices=[*PRESETS, *LOSSY_PRESETS],
+        help=f"default: {DEFAULT_PRESET}; with a largest error bounded, with another target lossy",
+    )
+    how.add_argument("--codec", metavar="ID", help="a codec instead, see `medcompress codecs`; jpegxl:7 sets its knob")
+    _add_loss(added)
+    added.add_argument(
+        "--kind", choices=[kind.value for kind in Kind], help="what the voxels are, if the name does not tell"
+    )
+    added.add_argument("--no-verify", action="store_true", help="do not decode and compare what was written")
+    added.add_argument("--json", action="store_true", help="figures as JSON")
+    add_common(added)
+
+    added = command("decompress", _decompress, "Decompress .mcz to NRRD, NIfTI, MetaImage, TIFF or .seg.nrrd.")
+    added.add_argument("input", type=Path)
+    added.add_argument("output", type=Path, help="the ending chooses the format; an existing file is replaced")
+    add_common(added)
+
+
+def _add_loss(parser: argparse.ArgumentParser) -> None:
+    loss = parser.add_argument_group("what may be lost", "nothing, unless one of these is given")
+    targets = loss.add_mutually_exclusive_group()
+    for name, (_, text) in TARGETS.items():
+        targets.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=text)
+    region = parser.add_argument_group("what stays exact within a loss")
+    region.add_argument("--segmentation", type=Path, help="a .seg.nrrd or label volume over the image")
+    region.add_argument("--roi-lossless", action="store_true", help="keep its segments bit for bit")
+    region.add_argument(
+        "--segment", action="append", default=[], metavar="NAME", help="only this one (name, id or label); repeatable"
+    )
+    region.add_argument("--roi-margin", type=float, default=0.0, metavar="MM", help="and so far around them, in mm")
+
+
+def target_of(options: argparse.Namespace) -> Target | None:
+    """The target that was given, or None."""
+    for name, (kind, _) in TARGETS.items():
+        if getattr(options, name) is not None:
+            return kind(getattr(options, name))
+    return None
+
+
+def exact_region(options: argparse.Namespace, image: Image) -> np.ndarray | None:
+    """Where the image stays exact, bool (slice, row, column); None for nowhere."""
+    if not options.roi_lossless:
+        if options.segmentation is not None or options.segment or options.roi_margin:
+            raise InputError("What is to be done with the segmentation? --roi-lossless keeps its segments bit for bit.")
+        return None
+    if options.segmentation is None:
+        raise InputError("--roi-lossless needs --segmentation, a .seg.nrrd or label volume over the image.")
+    from ..files import read_image
+    from ..lossless_region import region_mask
+
+    kind = None if options.segmentation.name.lower().endswith(".seg.nrrd") else Kind.LABEL
+    return region_mask(read_image(options.segmentation, kind), image, options.segment, options.roi_margin)
+
+
+def _compress(options: argparse.Namespace) -> None:
+    if options.output.suffix.lower() != SUFFIX:
+        raise OutputError(f'"{options.output}": the name must end in {SUFFIX}.')
+    from ..files import read_image
+
+    with ProgressLine(options.quiet) as line:
+        line.update(0, "Reading")
+        image = read_image(options.input, Kind(options.kind) if options.kind else None)
+        result = compress(
+            image,
+            options.output,
+            preset=options.preset,
+            codec=options.codec,
+            target=target_of(options),
+            exact=exact_region(options, image),
+            threads=options.threads,
+            verify=not options.no_verify,
+            progress=line.update,
+        )
+    print(json.dumps(result.to_json()) if options.json else result)
+
+
+def _decompress(options: argparse.Namespace) -> None:
+    from ..files import write_image
+
+    with ProgressLine(options.quiet) as line:
+        image = decompress(options.input, threads=options.threads, progress=line.update)
+        line.update(1, "Writing")
+        write_image(image, options.output)
