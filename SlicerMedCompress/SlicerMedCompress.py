@@ -110,9 +110,9 @@ class SlicerMedCompressWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onReload(self):
         """Reload the package with the module; Slicer itself re-executes only this file."""
-        worker = sys.modules.get("SlicerMedCompressLib.codecs.crackle_process")
+        worker = sys.modules.get("SlicerMedCompressLib.codecs.decoder_process")
         if worker is not None:
-            worker.PROCESS.stop()
+            worker.PROCESSES.stop()
         for name in [name for name in sys.modules if name.partition(".")[0] == "SlicerMedCompressLib"]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)

@@ -27,6 +27,8 @@ SOFT_STEPS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Steps tried for a codec that cannot promise a bound, in units of the step that would just keep it."""
 MANTISSA_BITS = {"float32": 23, "float64": 52}
 MOST_LEVELS = 1 << 32
+WIDEST_RANGE = 1e150
+"""Squares of errors beyond would overflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +50,10 @@ class Source:
 
     @classmethod
     def of(cls, image: Image, facts: Facts) -> Source:
-        """Raises UnsupportedImageError where the range of the voxels exceeds that of a double."""
+        """Raises UnsupportedImageError where the range of the voxels exceeds WIDEST_RANGE."""
         voxels = image.voxels
         minimum, maximum = finite_extremes(voxels)
-        if not math.isfinite(maximum - minimum):
+        if not maximum - minimum < WIDEST_RANGE:
             raise UnsupportedImageError("The voxels are too far apart for lossy compression; keep them lossless.")
         finite = voxels.dtype.kind != "f" or all(bool(np.isfinite(plane).all()) for frame in voxels for plane in frame)
         frames, slices, rows, columns, _ = voxels.shape

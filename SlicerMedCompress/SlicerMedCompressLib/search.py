@@ -8,6 +8,9 @@ from dataclasses import dataclass
 ILLINOIS = 0.5
 """Weight that the end of a bracket loses when it stays twice (Dowell and Jarratt 1971)."""
 
+LONGEST_MOVE = 5.0
+"""Where a curve is flat its slope says little about where the goal is."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -58,8 +61,9 @@ def search(
             position = _between(above, below, goal, weights)
             continue
         slope = _slope(trials, slope)
-        # A little further than the line says, so that the goal comes to lie in between.
-        wanted = min(max(position - 1.1 * (goal - trial.value) / -slope, limits[0]), limits[1])
+        # A little further than the line says, so that the goal comes to lie in between, but no leap.
+        move = min(max(1.1 * (goal - trial.value) / slope, -LONGEST_MOVE), LONGEST_MOVE)
+        wanted = min(max(position + move, limits[0]), limits[1])
         if wanted == position:
             break
         position = wanted
@@ -85,4 +89,4 @@ def _slope(trials: list[Trial], known: float) -> float:
     first, second = trials[-2:]
     moved = second.position - first.position
     found = (second.value - first.value) / moved if abs(moved) > 1e-9 else 0.0
-    return found if known * 4 < found < known / 4 else known
+    return found if known * 20 < found < known / 20 else known

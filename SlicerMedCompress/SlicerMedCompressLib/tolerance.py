@@ -125,12 +125,13 @@ def deviation_of(original: np.ndarray, decoded: np.ndarray, tolerance: Tolerance
     counted = ~np.isnan(errors) if inside is None else ~np.isnan(errors) & ~inside
     if not counted.all():
         errors, magnitudes = errors[counted], magnitudes[counted]
-    return Deviation(
-        count=errors.size,
-        maximum=float(magnitudes.max(initial=0.0)),
-        total=float(errors.sum()),
-        absolute=float(magnitudes.sum()),
-        square=float(np.vdot(errors, errors)),
-        broken=int(np.count_nonzero(broken)),
-        exact=0 if inside is None else int(np.count_nonzero(inside)) * original.shape[-1],
-    )
+    with np.errstate(over="ignore"):
+        return Deviation(
+            count=errors.size,
+            maximum=float(magnitudes.max(initial=0.0)),
+            total=float(errors.sum()),
+            absolute=float(magnitudes.sum()),
+            square=float(np.vdot(errors, errors)),
+            broken=int(np.count_nonzero(broken)),
+            exact=0 if inside is None else int(np.count_nonzero(inside)) * original.shape[-1],
+        )

@@ -55,6 +55,7 @@ def file_facts(reader: Reader) -> dict[str, Any]:
         "errors": header.guarantee.to_json(),
         "codec": header.codec.config,
         "corrections": header.corrections.config if header.corrections else None,
+        "library": header.library,
         "transforms": [step.id for step in header.pipeline.steps],
         "tiles": header.grid.slab_count * header.grid.tiles_in_slab,
         "format_version": header.version,

@@ -156,6 +156,11 @@ class LossyCodec(Codec):
         the rest. At the ends of the setting's range the factor may be anything positive.
         """
 
+    @property
+    def bound(self) -> float | None:
+        """Largest error of any sample that its setting promises, or None if it promises nothing."""
+        return None
+
     def with_bound(self, bound: float) -> LossyCodec | None:
         """This codec set so that no sample's error exceeds ``bound`` (in samples), or None if it cannot promise."""
         return None

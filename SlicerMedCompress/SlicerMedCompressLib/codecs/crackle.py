@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import CorruptStreamError
 from ..tiling import TileShape
 from .base import Codec, Knob
-from .crackle_process import PROCESS
+from .decoder_process import PROCESSES
 from .native import decoding_errors, encoding_errors
 
 
@@ -47,5 +47,4 @@ class Crackle(Codec):
             announced = (header.sz, header.sy, header.sx)
             if announced != shape or header.data_width != dtype.itemsize:
                 raise CorruptStreamError(f"A tile announces labels of shape {announced} instead of {shape}.")
-        labels = PROCESS.decode(payload, shape[0] * shape[1] * shape[2] * dtype.itemsize)
-        return np.frombuffer(labels, dtype).reshape(shape)
+        return PROCESSES.decode("crackle", payload, shape, dtype)

@@ -10,7 +10,7 @@ import numpy as np
 from ..tiling import TileShape
 from .base import Codec, stack, unstack
 from .native import decoding_errors, encoding_errors
-from .stream_headers import check_size, jpeg2000_size
+from .stream_headers import check_htj2k_header, check_size, jpeg2000_size
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class HighThroughputJpeg2000(Codec):
 
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         check_size(jpeg2000_size(payload), shape)
+        check_htj2k_header(payload)
         codec = self._library()
         with decoding_errors(self.title):
             return unstack(codec.htj2k_decode(payload), shape, dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .base import Codec, stack, unstack
 from .native import decoding_errors, encoding_errors
-from .stream_headers import check_size, jpeg_size
+from .stream_headers import check_jpeg_end, check_size, jpeg_size
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class JpegLs(Codec):
 
     def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
         check_size(jpeg_size(payload), shape)
+        check_jpeg_end(payload)
         codec = self._library()
         with decoding_errors(self.title):
             return unstack(codec.jpegls_decode(payload), shape, dtype)

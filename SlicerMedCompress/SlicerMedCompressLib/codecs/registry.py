@@ -6,15 +6,26 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from ..errors import CorruptStreamError, UnsupportedImageError
+from .av1 import Av1
 from .base import Codec
 from .blosc2 import Blosc2
 from .crackle import Crackle
+from .hevc import Hevc
 from .htj2k import HighThroughputJpeg2000
+from .htj2k_lossy import HighThroughputJpeg2000Lossy
+from .jpeg import Jpeg
 from .jpeg2000 import Jpeg2000
+from .jpeg2000_lossy import Jpeg2000Lossy
 from .jpegls import JpegLs
+from .jpegls_near import JpegLsNear
 from .jpegxl import JpegXl
+from .jpegxl_lossy import JpegXlLossy
 from .ljpeg import LosslessJpeg
 from .pcodec import Pcodec
+from .rle import Rle
+from .sperr import Sperr
+from .sz3 import Sz3
+from .zfp import Zfp
 from .zstandard import Zstandard
 
 CODECS: dict[str, type[Codec]] = {
@@ -25,10 +36,21 @@ CODECS: dict[str, type[Codec]] = {
         JpegLs,
         Jpeg2000,
         LosslessJpeg,
+        Rle,
         Zstandard,
         Blosc2,
         Pcodec,
         Crackle,
+        JpegLsNear,
+        Jpeg,
+        Jpeg2000Lossy,
+        HighThroughputJpeg2000Lossy,
+        JpegXlLossy,
+        Sperr,
+        Sz3,
+        Zfp,
+        Hevc,
+        Av1,
     )
 }
 

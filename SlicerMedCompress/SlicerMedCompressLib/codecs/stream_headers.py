@@ -11,6 +11,8 @@ import struct
 from ..errors import CorruptStreamError
 
 Size = tuple[int, int, int]
+_TILE_ORIGIN, _SUBSAMPLING, _END_OF_SIZE = slice(32, 40), slice(43, 45), 45
+_START_OF_TILE, _CODING_STYLE, _QUANTIZATION = b"\xff\x90", 0xFF52, 0xFF5C
 
 
 def check_size(found: Size, shape: tuple[int, int, int]) -> None:
@@ -35,6 +37,15 @@ def jpeg_size(payload: bytes) -> Size:
     raise CorruptStreamError("A tile has no JPEG frame header.")
 
 
+def check_jpeg_end(payload: bytes) -> None:
+    """Raise CorruptStreamError unless a JPEG or JPEG-LS stream has its end marker (ITU-T T.81 B.1.1.3).
+
+    CharLS 2.4 runs forever on many a stream without, and libjpeg makes up what is missing.
+    """
+    if payload[-2:] != b"\xff\xd9":
+        raise CorruptStreamError("A tile of JPEG ends early.")
+
+
 def jpeg2000_size(payload: bytes) -> Size:
     """Size in the SIZ marker segment of a raw codestream (ISO/IEC 15444-1 A.5.1), for Part 15 as well."""
     if len(payload) < 42 or payload[:4] != b"\xff\x4f\xff\x51":
@@ -44,6 +55,29 @@ def jpeg2000_size(payload: bytes) -> Size:
     if x_origin or y_origin or tile_x < x_size or tile_y < y_size:
         raise CorruptStreamError("A tile is cut into JPEG 2000 tiles, which MedCompress never writes.")
     return y_size, x_size, components
+
+
+def check_htj2k_header(payload: bytes) -> None:
+    """Raise CorruptStreamError for what OpenJPH 0.26 does not check, after ``jpeg2000_size``.
+
+    One flipped bit in the origin of tiles makes it run forever, one in the length of the quantization
+    or in an exponent that becomes 31 ends the process (ISO/IEC 15444-1 A.5.1, A.6.4).
+    """
+    if payload[4:6] != b"\0\x29" or any(payload[_TILE_ORIGIN]) or payload[_SUBSAMPLING] != b"\1\1":
+        raise CorruptStreamError("A tile's JPEG 2000 grid is not one that MedCompress writes.")
+    position, levels = _END_OF_SIZE, None
+    while position + 14 <= len(payload) and payload[position : position + 2] != _START_OF_TILE:
+        marker, length = struct.unpack_from(">HH", payload, position)
+        if marker == _CODING_STYLE:
+            levels = payload[position + 9]
+        elif marker == _QUANTIZATION and levels is not None:
+            size = 1 if payload[position + 4] & 31 == 0 else 2
+            exponents = payload[position + 5 : position + 2 + length : size]
+            if length == 3 + size * (3 * levels + 1) and max(exponents, default=255) >> 3 < 31:
+                return
+            break
+        position += 2 + length
+    raise CorruptStreamError("A tile's JPEG 2000 header does not say how it is quantized.")
 
 
 class _BitReader:

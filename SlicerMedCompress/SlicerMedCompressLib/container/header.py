@@ -36,7 +36,8 @@ Entry = tuple[int, ...]
 class Header:
     """A parsed or to be written header; ``described`` is the image without voxels, as JSON values.
 
-    ``corrections`` is the codec of what decoded voxels lack, None where nothing is corrected.
+    ``corrections`` is the codec of what decoded voxels lack, None where nothing is corrected; ``library``
+    the library and version that coded with loss, whose decoder the recorded errors were measured with.
     """
 
     described: dict[str, Any]
@@ -48,6 +49,7 @@ class Header:
     writer: str
     guarantee: Guarantee = LOSSLESS
     corrections: Codec | None = None
+    library: str = ""
 
     @property
     def version(self) -> int:
@@ -94,6 +96,8 @@ class Header:
             "grid": [self.grid.slabs, self.grid.bands, self.grid.stripes],
             "tiles": self.tiles,
         }
+        if self.library:
+            content["library"] = self.library
         if self.corrections is not None:
             content["corrections"] = self.corrections.config
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
@@ -153,6 +157,7 @@ def _build(content: dict[str, Any]) -> Header:
         writer=str(content["writer"])[:200],
         guarantee=Guarantee.from_json(content["guarantee"]),
         corrections=corrections,
+        library=str(content.get("library", ""))[:200],
     )
 
 

@@ -262,17 +262,24 @@ class Reader:
                 tiles.close()
 
     def _check_digest(self, digest: str) -> None:
+        """Every payload had its checksum, so other voxels than those hashed mean a decoder that rounds otherwise."""
         if digest == self.header.voxel_sha256:
             return
-        if self.header.guarantee.kind != "lossy":
+        header = self.header
+        if header.guarantee.is_lossless:
             raise self._archive.corrupt("the decoded voxels do not have the recorded SHA-256")
-        # Every payload had its checksum: the decoder rounds otherwise than the writer's did.
+        here = f"{header.codec.package} {header.codec.library_version()}"
+        if header.guarantee.kind == "bounded":
+            raise self._archive.corrupt(
+                f"the decoded voxels do not have the recorded SHA-256, so its error bound cannot be vouched for; "
+                f"it was coded with {header.library or 'an unknown library'}, and this is {here}"
+            )
         _logger.warning(
-            '"%s" does not decode to the same voxels as where it was written: this %s %s rounds differently. '
-            "The recorded errors may be off by little.",
+            '"%s" does not decode to the very voxels as where it was written with %s: this %s rounds differently. '
+            "The recorded errors may be off by a little.",
             self.name,
-            self.header.codec.package,
-            self.header.codec.library_version(),
+            header.library or "an unknown library",
+            here,
         )
 
     def _image(self, voxels: np.ndarray) -> Image:

@@ -89,6 +89,7 @@ def _write(
         f"MedCompress {__version__}",
         decoded.guarantee(plan),
         plan.corrections,
+        "" if plan.tolerance is None else f"{plan.codec.package} {plan.codec.library_version()}",
     )
     archive.add(HEADER_NAME, [_checked_header(header)])
     if header.voxel_bytes > FREE_BYTES:
