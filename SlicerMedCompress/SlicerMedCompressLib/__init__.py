@@ -14,4 +14,4 @@ integers; ``codecs`` turn blocks of integers into bytes; ``container`` is the fi
 Slicer; ``widget`` shows it; ``cli`` is the terminal.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

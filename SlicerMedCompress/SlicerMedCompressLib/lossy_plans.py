@@ -25,6 +25,8 @@ from .transforms.quantize import Quantize
 
 SOFT_STEPS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Steps tried for a codec that cannot promise a bound, in units of the step that would just keep it."""
+LOOSER_BOUNDS = (1, 2, 4)
+"""Bounds set for a codec of floats, in units of the one to be kept: ZFP's errors stay far below what it promises."""
 MANTISSA_BITS = {"float32": 23, "float64": 52}
 MOST_LEVELS = 1 << 32
 WIDEST_RANGE = 1e150
@@ -103,9 +105,9 @@ def bounded_plans(source: Source, codec: Codec, tolerance: Tolerance) -> list[Pl
             f"{codec.title} cannot keep a relative error; name a lossless codec, which gets quantized voxels, "
             "or no codec at all."
         )
-    bounded = _with_own_bound(source, codec, tolerance)
-    if bounded is not None:
-        return [bounded]
+    own = _with_own_bound(source, codec, tolerance)
+    if own:
+        return own
     just = 2 * tolerance.bound + (1 if source.is_integer else 0)
     plans = [plan_with_step(source, codec, factor * just, tolerance) for factor in SOFT_STEPS]
     return [replace(plan, corrections=correction_codec()) for plan in plans]
@@ -165,19 +167,18 @@ def _plain(step: float) -> float:
     return int(step) if float(step).is_integer() else float(step)
 
 
-def _with_own_bound(source: Source, codec: LossyCodec, tolerance: Tolerance) -> Plan | None:
+def _with_own_bound(source: Source, codec: LossyCodec, tolerance: Tolerance) -> list[Plan]:
+    """The codec set to promise the bound; floats also to promise less and be corrected, which may be smaller."""
     if _takes_integers(codec):
-        if not source.is_integer or source.range > codec.levels - 1:
-            return None
         tuned = codec.with_bound(math.floor(tolerance.bound))
-        if tuned is None:
-            return None
-        offset = Offset(source.dtype.name, int(source.minimum), int(source.maximum))
-        return source.plan(tuned, [offset], tolerance)
+        if tuned is None or not source.is_integer or source.range > codec.levels - 1:
+            return []
+        return [source.plan(tuned, [Offset(source.dtype.name, int(source.minimum), int(source.maximum))], tolerance)]
     # Rounding to the next integer turns a bound below n + 1/2 into n.
     bound = math.floor(tolerance.bound) + 0.49 if source.is_integer else tolerance.bound
-    tuned = codec.with_bound(bound)
-    return None if tuned is None else source.plan(tuned, [AsFloat(source.dtype.name)], tolerance, False)
+    tuned_to = [codec.with_bound(factor * bound) for factor in LOOSER_BOUNDS]
+    as_float = AsFloat(source.dtype.name)
+    return [source.plan(tuned, [as_float], tolerance, False) for tuned in tuned_to if tuned is not None]
 
 
 def _quantized(source: Source, codec: Codec, tolerance: Tolerance) -> list[Plan]:

@@ -12,6 +12,7 @@ from SlicerMedCompressLib.image import SUPPORTED_TYPES, FrameAxis, Geometry, Ima
 from SlicerMedCompressLib.segments import Segment, Segmentation
 
 INSTALLED = [name for name, codec in CODECS.items() if codec.unavailable_reason() is None]
+LOSSLESS = [name for name in INSTALLED if CODECS[name].guarantee == "lossless"]
 TYPES = [np.dtype(name) for name in SUPPORTED_TYPES]
 
 OBLIQUE = Geometry(

@@ -1,6 +1,6 @@
-"""Writes the sample files of the current format version; run once a version, never to mend a test.
+"""Writes the sample files of a format version; run once a version, never to mend a test.
 
-python Testing/Python/make_samples.py Testing/Python/samples/v1
+python Testing/Python/make_samples.py Testing/Python/samples/v2
 """
 
 from __future__ import annotations
@@ -9,17 +9,24 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from generated_images import described_head, head, scalar, segmentation, sequence
 
 from SlicerMedCompressLib.codecs import CODECS
-from SlicerMedCompressLib.compression import compress
+from SlicerMedCompressLib.compression import compress, decompress
 from SlicerMedCompressLib.image import Image, Kind
+from SlicerMedCompressLib.targets import MaxError, MaxRelativeError, Psnr
+
+CODECS_OF_VERSION_1 = (
+    *("jpegxl", "htj2k", "jpegls", "jpeg2000", "ljpeg"),
+    *("zstd", "blosc2", "pcodec", "crackle"),
+)
 
 
 def samples() -> dict[str, tuple[Image, str]]:
-    """Name to image and codec: every codec, every transform, every kind of description."""
+    """Of version 1, name to image and codec: every codec, every transform, every kind of description."""
     small = head((9, 30, 32))
     labels = scalar((small > 100).astype(np.uint8) + (small > 400), kind=Kind.LABEL, name="labels")
     slopes = np.linspace(0.1, 2.3, 9).reshape(-1, 1, 1)
@@ -27,7 +34,7 @@ def samples() -> dict[str, tuple[Image, str]]:
     noise = np.random.default_rng(0).normal(size=(4, 12, 13))
     found: dict[str, tuple[Image, str]] = {
         f"codec-{codec}": (labels if CODECS[codec].for_labels else scalar(small, name="head"), codec)
-        for codec in CODECS
+        for codec in CODECS_OF_VERSION_1
     }
     found |= {
         "codec-jpegxl-1": (scalar(small), "jpegxl:1"),
@@ -46,14 +53,43 @@ def samples() -> dict[str, tuple[Image, str]]:
     return found
 
 
+def samples_with_loss() -> dict[str, tuple[Image, dict[str, Any]]]:
+    """Of version 2, name to image and how it is coded: every codec that was new, every target, a region."""
+    small = scalar(head((9, 30, 32)), name="head")
+    floats = scalar((head((9, 30, 32)) * np.float32(0.37)).astype(np.float32))
+    holes = floats.voxels.copy()
+    holes[0, 2, 3:5, 6:9] = np.nan
+    exact = np.zeros((9, 30, 32), np.bool_)
+    exact[3:6, 10:20, 8:16] = True
+    found: dict[str, tuple[Image, dict[str, Any]]] = {
+        f"codec-{codec}": (small, {"codec": codec}) for codec in CODECS if codec not in CODECS_OF_VERSION_1
+    }
+    return found | {
+        "max-error": (small, {"codec": "jpegls", "target": MaxError(3)}),
+        "max-error-float": (floats, {"codec": "jpegls", "target": MaxError(0.25)}),
+        "max-relative-error": (floats, {"codec": "zstd", "target": MaxRelativeError(0.01)}),
+        "max-relative-error-integers": (small, {"codec": "zstd", "target": MaxRelativeError(0.05)}),
+        "not-finite": (Image(holes), {"codec": "pcodec", "target": MaxError(1)}),
+        "region": (small, {"codec": "jpegls", "target": MaxError(30), "exact": exact}),
+        "region-float": (floats, {"codec": "zstd", "target": Psnr(40), "exact": exact}),
+        "psnr": (small, {"codec": "jpegls", "target": Psnr(40)}),
+    }
+
+
 def main() -> None:
-    """Write every sample and what its voxels are."""
+    """Write every sample of a version, which the folder's name ends in, and what its voxels are."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True)
+    made = (
+        {name: (image, {"codec": codec}) for name, (image, codec) in samples().items()}
+        if folder.name == "v1"
+        else samples_with_loss()
+    )
     expected = {}
-    for name, (image, codec) in samples().items():
-        compress(image, folder / f"{name}.mcz", codec=codec)
-        expected[name] = {"sha256": hashlib.sha256(image.voxels.tobytes()).hexdigest(), "shape": image.voxels.shape}
+    for name, (image, how) in made.items():
+        compress(image, folder / f"{name}.mcz", **how)
+        voxels = decompress(folder / f"{name}.mcz").voxels
+        expected[name] = {"sha256": hashlib.sha256(voxels.tobytes()).hexdigest(), "shape": voxels.shape}
     (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 
 

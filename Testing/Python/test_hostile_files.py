@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generated_images import INSTALLED, described_head, head, scalar, segmentation, sequence
+from generated_images import INSTALLED, LOSSLESS, described_head, head, scalar, segmentation, sequence
 from mutations import mutated, rebuilt
 
 from SlicerMedCompressLib.compression import compress_in_memory, decompress
 from SlicerMedCompressLib.errors import CorruptFileError, InputError
 from SlicerMedCompressLib.image import Image, Kind, same_voxels
+from SlicerMedCompressLib.targets import MaxError
 
 MUTATIONS = int(os.environ.get("MEDCOMPRESS_FUZZ_MUTATIONS", "600"))
 
@@ -212,7 +214,16 @@ def samples() -> list[tuple[bytes, np.ndarray]]:
     pairs: list[tuple[Image, str]] = [(labels if codec == "crackle" else small, codec) for codec in INSTALLED]
     noise = scalar(np.random.default_rng(1).normal(size=(4, 20, 20)).astype(np.float32))
     pairs += [(described_head(), "jpegxl:1"), (segmentation(), "zstd"), (sequence(), "jpegls"), (noise, "blosc2")]
-    return [(compress_in_memory(image, codec=codec)[0], image.voxels) for image, codec in pairs]
+    files = [compress_in_memory(image, codec=codec, target=_bound(codec))[0] for image, codec in pairs]
+    exact = np.zeros((6, 24, 26), np.bool_)
+    exact[2:4, 5:9, 5:9] = True
+    files.append(compress_in_memory(small, target=MaxError(20), exact=exact)[0])
+    return [(data, decompress(io.BytesIO(data)).voxels) for data in files]
+
+
+def _bound(codec: str) -> MaxError | None:
+    """For a codec that loses: of a bounded file other voxels are refused, of a merely lossy one only told."""
+    return None if codec.partition(":")[0] in LOSSLESS else MaxError(2)
 
 
 def test_mutated_files_are_refused_or_give_the_right_voxels(tmp_path: Path) -> None:

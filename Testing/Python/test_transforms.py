@@ -153,3 +153,7 @@ def test_steps_that_do_not_fit_each_other_are_refused() -> None:
     pipeline = Pipeline.from_json([{"id": "planes", "type": "uint32"}])
     with pytest.raises(CorruptStreamError):
         pipeline.output(np.dtype(np.int16), 1)
+
+
+def test_numbers_near_the_end_of_the_range_have_no_slope_and_no_failure() -> None:
+    assert slope_of(np.array([8.98846567431158e307, 1.34826985114673e308])) is None

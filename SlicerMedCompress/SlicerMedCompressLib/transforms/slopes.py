@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -163,6 +164,9 @@ def _common_divisor(values: np.ndarray, tolerance: float) -> float:
         first, second = value, step
         while second > tolerance * value:
             first, second = second, abs(first - round(first / second) * second)
+        if not math.isfinite(first):
+            # Numbers near the end of the range overflowed.
+            return 0.0
         # A larger multiple tells the step more exactly.
         step = value / round(value / first)
     return step
