@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -16,8 +17,10 @@ from mutations import rebuilt
 sitk = pytest.importorskip("SimpleITK")
 
 from SlicerMedCompressLib.cli import main
+from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import compress
 from SlicerMedCompressLib.files import read_image, write_image
+from SlicerMedCompressLib.image import Kind
 
 
 @pytest.fixture
@@ -232,3 +235,137 @@ def test_impossible_paths_are_one_sentence(
     (tmp_path / "dir.nrrd").mkdir()
     assert run(*(word.format(volume=volume, folder=tmp_path, good=tmp_path / "good.mcz") for word in words)) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+TARGETS = [
+    (["--max-error", "2"], "no voxel differs by more than 2"),
+    (["--max-relative-error", "0.05"], "times its magnitude"),
+    (["--psnr", "45"], "PSNR 45."),
+    (["--psnr", "45", "--codec", "jpeg2000"], "jpeg2000-lossy"),
+    (["--ratio", "6", "--codec", "jpegls"], "ratio 6."),
+    (["--bpv", "3", "--preset", "lossy"], "bits per voxel"),
+    (["--codec", "jpeg:80"], "was found to differ"),
+    (["--max-error", "3", "--preset", "bounded"], "no voxel differs by more than 3"),
+]
+
+
+@pytest.mark.parametrize(("how", "told"), TARGETS, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_what_may_be_lost_is_said_in_words_and_told_again(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: list[str], told: str
+) -> None:
+    assert run("compress", volume, tmp_path / "a.mcz", *how) == 0
+    assert told in capsys.readouterr().out.replace("PSNR 44.9", "PSNR 45.").replace("ratio 5.9", "ratio 6.")
+    assert run("verify", tmp_path / "a.mcz") == 0
+    assert run("info", tmp_path / "a.mcz") == 0
+    assert "differ" in capsys.readouterr().out
+    assert run("decompress", tmp_path / "a.mcz", tmp_path / "b.nrrd") == 0
+
+
+def test_a_bound_holds_from_file_to_file(volume: Path, tmp_path: Path) -> None:
+    assert run("compress", volume, tmp_path / "a.mcz", "--max-error", "2", "-q") == 0
+    assert run("decompress", tmp_path / "a.mcz", tmp_path / "b.nrrd", "-q") == 0
+    before, after = (read_image(path).voxels.astype(int) for path in (volume, tmp_path / "b.nrrd"))
+    assert np.abs(before - after).max() == 2
+
+
+@pytest.fixture
+def segmented(volume: Path, tmp_path: Path) -> Path:
+    labels = np.zeros((12, 40, 44), np.uint8)
+    labels[4:8, 10:20, 12:25] = 1
+    labels[9, 30:34, 30:34] = 2
+    path = tmp_path / "organs-label.nrrd"
+    write_image(scalar(labels, geometry=OBLIQUE, kind=Kind.LABEL), path)
+    return path
+
+
+def test_segments_stay_exact_within_a_loss(volume: Path, segmented: Path, tmp_path: Path) -> None:
+    how = ["--segmentation", segmented, "--roi-lossless", "--segment", "1", "--roi-margin", "0.5", "--max-error", "9"]
+    assert run("compress", volume, tmp_path / "a.mcz", *how, "-q") == 0
+    assert run("decompress", tmp_path / "a.mcz", tmp_path / "b.nrrd", "-q") == 0
+    before, after = (read_image(path).voxels[0, ..., 0].astype(int) for path in (volume, tmp_path / "b.nrrd"))
+    labels = read_image(segmented).voxels[0, ..., 0]
+    assert np.array_equal(before[labels == 1], after[labels == 1])
+    assert 0 < np.abs(before - after).max() <= 9
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        (["--roi-lossless", "--max-error", "2"], "needs --segmentation"),
+        (["--segmentation", "{labels}", "--max-error", "2"], "What is to be done"),
+        (["--segmentation", "{labels}", "--roi-lossless"], "something to lose around it"),
+        (["--segmentation", "{labels}", "--roi-lossless", "--segment", "7", "--max-error", "2"], 'no segment "7"'),
+        (["--segmentation", "{volume}.none", "--roi-lossless", "--max-error", "2"], "no file or folder"),
+        (["--max-error", "0"], "must be a positive number"),
+        (["--preset", "fast", "--psnr", "40"], "takes no target"),
+        (["--preset", "lossy"], "needs a target"),
+        (["--codec", "jpeg", "--psnr", "150"], "cannot be reached"),
+        (["--codec", "hevc:99"], "qp is a whole number from 0 to 51"),
+    ],
+)
+def test_losses_that_make_no_sense_are_told_in_one_sentence(
+    volume: Path, segmented: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: list[str], told: str
+) -> None:
+    words = [word.format(labels=segmented, volume=volume) for word in how]
+    assert run("compress", volume, tmp_path / "a.mcz", *words) == 1
+    message = capsys.readouterr().err
+    assert told in message
+    assert message.count("\n") == 1
+    assert not (tmp_path / "a.mcz").exists()
+
+
+def test_two_targets_are_wrong_usage(volume: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        run("compress", volume, tmp_path / "a.mcz", "--psnr", "40", "--ratio", "9")
+
+
+def test_a_sweep_is_a_table_a_csv_and_a_picture(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    files = ["--csv", tmp_path / "s.csv", "--plot", tmp_path / "s.png"]
+    assert run("sweep", volume, "--codecs", "jpeg2000,jpegls,htj2k", "--points", "3", *files, "-q") == 0
+    shown = capsys.readouterr().out
+    assert "BD-rate" in shown
+    assert "reference" in shown
+    rows = list(csv.DictReader((tmp_path / "s.csv").open()))
+    assert [row["codec"] for row in rows] == [*["jpeg2000-lossy"] * 3, *["jpegls"] * 3, *["htj2k-lossy"] * 3]
+    for codec in ("jpeg2000-lossy", "jpegls", "htj2k-lossy"):
+        own = [row for row in rows if row["codec"] == codec]
+        for measure in ("bits_per_voxel", "psnr", "ssim"):
+            values = [float(row[measure]) for row in own]
+            assert values == sorted(values, reverse=True), (codec, measure)
+    assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        (["--codecs", "gzip"], "no codec"),
+        (["--codecs", "jpegls", "--reference", "sperr"], "not among the codecs"),
+        (["--codecs", "jpegls", "--csv", "{folder}/none/s.csv"], "Cannot write"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_told(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: list[str], told: str
+) -> None:
+    assert run("sweep", volume, *(word.format(folder=tmp_path) for word in how)) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_codecs_tell_what_they_promise_their_knob_and_their_license(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("codecs", "--json") == 0
+    found = {codec["id"]: codec for codec in json.loads(capsys.readouterr().out)}
+    assert {codec["guarantee"] for codec in found.values()} == {"lossless", "bounded", "lossy"}
+    assert found["jpegls-near"]["knob"]["unit"] == "stored units"
+    assert all(codec["license"] for codec in found.values())
+    assert run("codecs") == 0
+    assert "GPL-2.0" in capsys.readouterr().out
+
+
+def test_a_missing_library_is_told_below_the_list(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(CODECS["hevc"], "module", "no_such_module")
+    assert run("codecs") == 0
+    assert "hevc is missing: The codec HEVC needs the Python package av" in capsys.readouterr().out
