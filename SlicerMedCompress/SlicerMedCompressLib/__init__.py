@@ -10,8 +10,12 @@ Data flows one way::
 
 ``image`` holds the voxels, their geometry and meaning; ``transforms`` makes them small
 integers; ``codecs`` turn blocks of integers into bytes; ``container`` is the file;
-``presets`` choose by measurement; ``compression`` runs the whole way; ``scene`` talks to
-Slicer; ``widget`` shows it; ``cli`` is the terminal.
+``presets`` choose by measurement on a ``sampling``; ``compression`` runs the whole way; ``scene``
+talks to Slicer; ``widget`` shows it; ``cli`` is the terminal.
+
+With loss, ``targets`` say what to keep, a ``request`` gathers what was asked, ``lossy_plans`` turn it into
+ways to code, ``target_search`` finds the setting, and ``tolerance`` checks every voxel; ``sweep`` and
+``quality`` measure what loss costs.
 """
 
 __version__ = "0.2.0"

@@ -10,6 +10,7 @@ from .codecs import Codec
 from .codecs.blosc2 import Blosc2
 from .codecs.crackle import Crackle
 from .codecs.jpegls import JpegLs
+from .codecs.jpegls_near import JpegLsNear
 from .codecs.jpegxl import JpegXl
 from .codecs.pcodec import Pcodec
 from .codecs.zstandard import Zstandard
@@ -73,8 +74,8 @@ LOSSY_PRESETS: dict[str, Preset] = {
             "Bounded error",
             "No voxel differs by more than you say; every one is checked.",
             labels=(),
-            integers=(JpegXl(3),),
-            floats=(JpegXl(3), Pcodec(8), Zstandard(9)),
+            integers=(JpegXl(7), JpegLsNear(), Zstandard(9)),
+            floats=(JpegXl(7), Pcodec(8), Zstandard(9)),
             guarantee="bounded",
         ),
         Preset(

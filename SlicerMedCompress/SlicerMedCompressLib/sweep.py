@@ -134,7 +134,7 @@ def _measured(
         bits_per_voxel=8 * size / image.voxel_count,
         ratio=image.voxels.nbytes / size,
         psnr=guarantee.psnr,
-        ssim=_mean_ssim(image.voxels, decoded, guarantee.data_range),
+        ssim=_mean_ssim(image.voxels, decoded, guarantee.data_range, pool),
         maximum_error=guarantee.maximum_error,
         root_mean_square_error=guarantee.root_mean_square_error,
         encode_speed=megabytes / (written - started),
@@ -142,14 +142,17 @@ def _measured(
     )
 
 
-def _mean_ssim(original: np.ndarray, decoded: np.ndarray, data_range: float) -> float:
-    """Mean over frames and components of (frame, slice, row, column, component)."""
-    values = [
-        ssim(before[..., component], after[..., component], data_range)
-        for before, after in zip(original, decoded, strict=True)
-        for component in range(original.shape[-1])
-    ]
-    return math.fsum(values) / len(values)
+def _mean_ssim(original: np.ndarray, decoded: np.ndarray, data_range: float, pool: Executor) -> float:
+    """Mean over the slices of all frames and components of (frame, slice, row, column, component)."""
+
+    def of_slice(index: tuple[int, ...]) -> float:
+        frame, part, component = index
+        before, after = (voxels[frame, part : part + 1, :, :, component] for voxels in (original, decoded))
+        return ssim(before, after, data_range)
+
+    values = list(pool.map(of_slice, np.ndindex(*original.shape[:2], original.shape[-1])))
+    counted = [value for value in values if not math.isnan(value)]
+    return math.fsum(counted) / len(counted) if counted else math.nan
 
 
 COLUMNS = tuple(field.name for field in fields(SweepPoint))

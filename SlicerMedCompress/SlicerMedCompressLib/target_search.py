@@ -59,15 +59,22 @@ class TargetSearch:
     def write(self, stream: BinaryIO, codecs: Sequence[Codec], progress: Progress) -> Found:
         """Write the archive whose setting reaches the target with the codec that does best on the sample.
 
-        Raises UnreachableTargetError, telling the nearest that can be reached.
+        Where that one turns out not to reach it, the next best is tried.
+
+        Raises UnreachableTargetError, telling the nearest that the best one reaches.
         """
         sample = Sample.of(self.image, LARGE_SAMPLE, LARGE_SAMPLES)
         starts = []
         for number, codec in enumerate(codecs):
             part = progress.part(0.3 * number / len(codecs), 0.3 * (number + 1) / len(codecs))
             starts.append(self._on_sample(sample, codec, part))
-        start = min(starts, key=lambda start: start.cost)
-        return self._on_whole(stream, start, progress.part(0.3, 1.0))
+        unreached: list[UnreachableTargetError] = []
+        for start in sorted(starts, key=lambda start: start.cost):
+            try:
+                return self._on_whole(stream, start, progress.part(0.3, 1.0).part(*_span(len(unreached))))
+            except UnreachableTargetError as error:
+                unreached.append(error)
+        raise unreached[0]
 
     def _on_sample(self, sample: Sample, codec: Codec, progress: Progress) -> _Start:
         outcomes: dict[float, Outcome] = {}

@@ -193,6 +193,11 @@ def test_the_demo_finds_a_real_volume_in_a_package(capsys: pytest.CaptureFixture
     assert "mni_icbm152_t1" in capsys.readouterr().out
 
 
+def test_bench_sends_lossy_codecs_to_the_sweep(volume: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bench", volume, "--methods", "fast,jpeg") == 1
+    assert "medcompress sweep" in capsys.readouterr().err
+
+
 def test_bench_tells_what_it_cannot_measure(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("bench", volume, "--methods", "fast,gzip") == 1
     assert "no codec" in capsys.readouterr().err
@@ -300,7 +305,7 @@ def test_segments_stay_exact_within_a_loss(volume: Path, segmented: Path, tmp_pa
         (["--preset", "fast", "--psnr", "40"], "takes no target"),
         (["--preset", "lossy"], "needs a target"),
         (["--codec", "jpeg", "--psnr", "150"], "cannot be reached"),
-        (["--codec", "hevc:99"], "qp is a whole number from 0 to 51"),
+        (["--codec", "hevc:99"], "qp must be 0 to 51"),
     ],
 )
 def test_losses_that_make_no_sense_are_told_in_one_sentence(

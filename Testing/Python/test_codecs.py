@@ -215,18 +215,27 @@ def test_a_config_that_is_none_of_ours_is_refused(config: object) -> None:
         codec_from_config(config)
 
 
-def test_a_codec_is_named_with_its_knob() -> None:
+def test_a_codec_is_named_with_its_settings() -> None:
     assert codec_named("jpegxl:7") == JpegXl(7)
+    assert codec_named("hevc:20,depth=10") == Hevc(20, 10)
+    assert codec_named("hevc:depth=10") == Hevc(depth=10)
 
 
 @pytest.mark.parametrize("codec", INSTANCES, ids=name)
 def test_what_a_codec_is_called_names_it_again(codec: Codec) -> None:
-    assert codec_text(codec_named(codec_text(codec))) == codec_text(codec)
+    assert codec_named(codec_text(codec)) == codec
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("gzip", "choose one of"), ("jpegls:3", "no setting"), ("jpegxl:0", "1 to 9"), ("zstd:x", "1 to 22")],
+    [
+        ("gzip", "choose one of"),
+        ("jpegls:3", "no setting"),
+        ("jpegxl:0", "1 to 9"),
+        ("zstd:x", "not a whole number from 1 to 22"),
+        ("hevc:2,width=3", "settings qp, depth"),
+        ("hevc:depth=9", "10 or 12 bits"),
+    ],
 )
 def test_a_wrong_name_or_knob_is_told(text: str, told: str) -> None:
     with pytest.raises(UnsupportedImageError, match=told):

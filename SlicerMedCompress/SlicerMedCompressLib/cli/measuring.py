@@ -51,8 +51,8 @@ def _bench(options: argparse.Namespace) -> None:
 
     methods = [method.strip() for method in (options.methods or "").split(",") if method.strip()]
     for method in methods:
-        if method not in (NRRD, JPEGXL7, *PRESETS):
-            codec_named(method)
+        if method not in (NRRD, JPEGXL7, *PRESETS) and codec_named(method).guarantee != "lossless":
+            raise InputError(f'bench compares what is lossless, and "{method}" is not; see medcompress sweep.')
     files = image_files(options.paths)
     for file in files:
         if not os.path.exists(file):

@@ -56,28 +56,45 @@ CODECS: dict[str, type[Codec]] = {
 
 
 def codec_named(text: str) -> Codec:
-    """The codec a user names: ``jpegls``, or ``jpegxl:7`` to turn its knob.
+    """The codec a user names: ``jpegls``, ``jpegxl:7`` to turn its knob, ``hevc:20,depth=10`` for other settings.
 
-    Raises UnsupportedImageError with the known names or the knob's range.
+    Raises UnsupportedImageError with the known names, the settings or the knob's range.
     """
-    name, _, setting = text.partition(":")
+    name, _, rest = text.partition(":")
     kind = CODECS.get(name)
     if kind is None:
         raise UnsupportedImageError(f'There is no codec "{name}"; choose one of {", ".join(CODECS)}.')
-    if not setting:
-        return kind()
-    if kind.knob is None:
-        raise UnsupportedImageError(f"{kind.title} has no setting; write just {name}.")
+    usual = asdict(kind())
+    settings: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            key, value = kind.knob.name if kind.knob is not None else "", part
+        if key not in usual:
+            known = f"the settings {', '.join(usual)}" if usual else f"no setting; write just {name}"
+            raise UnsupportedImageError(f'"{text}": {kind.title} has {known}.')
+        settings[key] = _number(text, kind, value, type(usual[key]))
     try:
-        return kind(**{kind.knob.name: int(setting) if kind.knob.whole else float(setting)})
+        return kind(**settings)
     except ValueError as error:
-        number = "a whole number" if kind.knob.whole else "a number"
-        raise UnsupportedImageError(f'"{text}": {kind.knob.name} is {number} from {kind.knob.range}.') from error
+        raise UnsupportedImageError(f'"{text}": {error}') from error
+
+
+def _number(text: str, kind: type[Codec], value: str, wanted: type) -> Any:
+    try:
+        return wanted(value)
+    except ValueError as error:
+        number = "a whole number" if wanted is int else "a number"
+        limits = f" from {kind.knob.range}" if kind.knob is not None else ""
+        raise UnsupportedImageError(f'"{text}": "{value}" is not {number}{limits}.') from error
 
 
 def codec_text(codec: Codec) -> str:
-    """What ``codec_named`` makes the codec of again: its id, and its knob where it has one."""
-    return codec.id if codec.knob is None else f"{codec.id}:{getattr(codec, codec.knob.name)}"
+    """What ``codec_named`` makes an equal codec of: its id, its knob, and other settings that are not as usual."""
+    usual, knob_name = asdict(type(codec)()), codec.knob.name if codec.knob is not None else ""
+    others = [f"{key}={value}" for key, value in asdict(codec).items() if key != knob_name and value != usual[key]]
+    knob = [str(getattr(codec, knob_name))] if knob_name else []
+    return ":".join([codec.id, *([",".join([*knob, *others])] if knob or others else [])])
 
 
 def codec_from_config(config: Any) -> Codec:
