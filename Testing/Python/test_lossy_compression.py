@@ -18,6 +18,7 @@ from mutations import rebuilt
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import compress, compress_in_memory, decompress
 from SlicerMedCompressLib.container import Reader
+from SlicerMedCompressLib.container.guarantee import LOSS_ATTRIBUTE
 from SlicerMedCompressLib.errors import (
     CorruptFileError,
     MedCompressError,
@@ -183,7 +184,18 @@ def test_everything_but_the_voxels_is_kept(tmp_path: Path) -> None:
     decoded = decompress(tmp_path / "a.mcz")
     for field in ("geometry", "kind", "name", "quantity", "units", "display"):
         assert getattr(decoded, field) == getattr(image, field), field
-    assert dict(decoded.attributes) == dict(image.attributes)
+    assert {key: decoded.attributes[key] for key in image.attributes} == dict(image.attributes)
+
+
+def test_what_was_lost_is_told_with_the_image_from_then_on(tmp_path: Path) -> None:
+    once, _ = compress_in_memory(scalar(SMALL), target=MaxError(4))
+    image = decompress(io.BytesIO(once))
+    assert "no voxel differs by more than 4" in image.attributes[LOSS_ATTRIBUTE]
+    kept, _ = compress_in_memory(image)
+    assert decompress(io.BytesIO(kept)).attributes == image.attributes
+    twice, _ = compress_in_memory(image, target=MaxError(9))
+    told = decompress(io.BytesIO(twice)).attributes[LOSS_ATTRIBUTE]
+    assert told.index("more than 9") < told.index("before that") < told.index("more than 4")
 
 
 def test_a_box_of_a_lossy_file_is_that_of_the_whole() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..tolerance import Deviation, Tolerance
 
 LOSSLESS_JSON = {"kind": "lossless", "maximum_error": 0}
+LOSS_ATTRIBUTE = "MedCompress.Loss"
+"""Attribute of a decoded image that tells what was lost, as DICOM's Lossy Image Compression (0028,2110) stays set."""
 _BOUNDS = {"absolute": False, "relative": True}
 
 
@@ -75,6 +78,13 @@ class Guarantee:
         if math.isfinite(self.psnr):
             said += f", PSNR {self.psnr:.2f} dB over a range of {self.data_range:.6g}"
         return said + (f"; {self.exact:,} samples of the chosen region identical" if self.exact else "")
+
+    def told(self, attributes: Mapping[str, str]) -> dict[str, str]:
+        """Attributes of a decoded image: its own, and what was lost now and before."""
+        if self.is_lossless:
+            return dict(attributes)
+        before = attributes.get(LOSS_ATTRIBUTE)
+        return {**attributes, LOSS_ATTRIBUTE: self.sentence + (f"; before that, {before}" if before else "")}
 
     def to_json(self) -> dict[str, Any]:
         """The header's ``guarantee``, specified in FORMAT.md."""

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -284,7 +285,8 @@ class Reader:
 
     def _image(self, voxels: np.ndarray) -> Image:
         try:
-            return self.header.image(voxels)
+            image = self.header.image(voxels)
+            return replace(image, attributes=self.header.guarantee.told(image.attributes))
         except (KeyError, TypeError, ValueError) as error:
             raise self._archive.corrupt(f"its description is malformed ({error})") from error
 
