@@ -71,6 +71,10 @@ class Source:
         """Largest minus smallest finite voxel; something positive where all are equal."""
         return (self.maximum - self.minimum) or (1.0 if self.is_integer else max(abs(self.maximum), 1.0) * 1e-6)
 
+    def capped(self, bound: float) -> float:
+        """An error bound, or the range if that is less: no error can be larger."""
+        return min(bound, self.range)
+
     def plan(
         self, codec: Codec, steps: Sequence[Transform], tolerance: Tolerance, self_sufficient: bool = True
     ) -> Plan:
@@ -108,7 +112,7 @@ def bounded_plans(source: Source, codec: Codec, tolerance: Tolerance) -> list[Pl
     own = _with_own_bound(source, codec, tolerance)
     if own:
         return own
-    just = 2 * tolerance.bound + (1 if source.is_integer else 0)
+    just = 2 * source.capped(tolerance.bound) + (1 if source.is_integer else 0)
     plans = [plan_with_step(source, codec, factor * just, tolerance) for factor in SOFT_STEPS]
     return [replace(plan, corrections=correction_codec()) for plan in plans]
 
@@ -170,12 +174,13 @@ def _plain(step: float) -> float:
 def _with_own_bound(source: Source, codec: LossyCodec, tolerance: Tolerance) -> list[Plan]:
     """The codec set to promise the bound; floats also to promise less and be corrected, which may be smaller."""
     if _takes_integers(codec):
-        tuned = codec.with_bound(math.floor(tolerance.bound))
+        tuned = codec.with_bound(math.floor(source.capped(tolerance.bound)))
         if tuned is None or not source.is_integer or source.range > codec.levels - 1:
             return []
         return [source.plan(tuned, [Offset(source.dtype.name, int(source.minimum), int(source.maximum))], tolerance)]
     # Rounding to the next integer turns a bound below n + 1/2 into n.
-    bound = math.floor(tolerance.bound) + 0.49 if source.is_integer else tolerance.bound
+    bound = source.capped(tolerance.bound)
+    bound = math.floor(bound) + 0.49 if source.is_integer else bound
     tuned_to = [codec.with_bound(factor * bound) for factor in LOOSER_BOUNDS]
     as_float = AsFloat(source.dtype.name)
     return [source.plan(tuned, [as_float], tolerance, False) for tuned in tuned_to if tuned is not None]
@@ -190,19 +195,19 @@ def _quantized(source: Source, codec: Codec, tolerance: Tolerance) -> list[Plan]
     if tolerance.relative:
         return [*_quantized_relative(source, codec, tolerance), *exact]
     if source.is_integer:
-        bound = math.floor(tolerance.bound)
+        bound = math.floor(source.capped(tolerance.bound))
         origin = _number(source, source.minimum)
         return [_quantized_to(source, codec, origin, 2 * bound + 1, tolerance)] if bound else exact
     plans = []
     slopes = source.facts.slopes
     if slopes is not None and len(slopes.slopes) == 1:
         # A hair less than the bound, because integer x slope is rounded to the type.
-        bound = math.floor(tolerance.bound / slopes.slopes[0] * (1 - 1e-6))
+        bound = math.floor(source.capped(tolerance.bound) / slopes.slopes[0] * (1 - 1e-6))
         if bound:
             before = [step for step in exact[0].pipeline.steps if not isinstance(step, (Offset, SplitPlanes))]
             quantize = _whole_quantization("int32", source.facts.minimum, source.facts.maximum, 2 * bound + 1)
             plans.append(source.plan(codec, [*before, *_fitted(codec, quantize)], tolerance, False))
-    step = 2 * tolerance.bound * (1 - 1e-6)
+    step = 2 * source.capped(tolerance.bound) * (1 - 1e-6)
     if source.range / step < MOST_LEVELS - 2:
         plans.append(_quantized_to(source, codec, source.minimum, step, tolerance))
     return [*plans, *exact]

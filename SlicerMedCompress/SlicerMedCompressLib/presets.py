@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from .codecs import Codec
 from .codecs.blosc2 import Blosc2
 from .codecs.crackle import Crackle
+from .codecs.hevc import Hevc
+from .codecs.jpeg2000_lossy import Jpeg2000Lossy
 from .codecs.jpegls import JpegLs
 from .codecs.jpegls_near import JpegLsNear
 from .codecs.jpegxl import JpegXl
 from .codecs.pcodec import Pcodec
+from .codecs.sperr import Sperr
 from .codecs.zstandard import Zstandard
 from .container import Plan
 from .errors import MissingLibraryError, UnsupportedImageError
@@ -83,8 +86,8 @@ LOSSY_PRESETS: dict[str, Preset] = {
             "Lossy to a target",
             "As small as a PSNR allows, or as good as a size allows; the loss is measured.",
             labels=(),
-            integers=(JpegXl(3),),
-            floats=(JpegXl(3),),
+            integers=(Hevc(), Sperr(), Jpeg2000Lossy(), JpegXl(5)),
+            floats=(Hevc(), Sperr(), Jpeg2000Lossy(), JpegXl(5)),
             guarantee="lossy",
         ),
     )

@@ -88,7 +88,12 @@ class Request:
 
     def codecs(self, image: Image, facts: Facts) -> list[Codec]:
         """The named codec, or those of the preset that suit the image and are installed."""
-        return [self.codec] if self.codec is not None else candidates(image, facts, preset_named(self.preset))
+        if self.codec is not None:
+            return [self.codec]
+        found = candidates(image, facts, preset_named(self.preset))
+        # Only quantized voxels under a lossless codec keep a relative error.
+        relative = isinstance(self.target, MaxRelativeError)
+        return [codec for codec in found if not (relative and isinstance(codec, LossyCodec))]
 
     def plans(self, source: Source, codec: Codec, tolerance: Tolerance) -> list[Plan]:
         """Ways to code with loss where no search is needed: to a bound, or with the codec as it is set."""

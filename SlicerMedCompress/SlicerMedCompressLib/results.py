@@ -77,7 +77,7 @@ class CompressResult:
         return (
             f"{where}{readable_bytes(self.original_bytes)} -> {readable_bytes(self.compressed_bytes)}, "
             f"ratio {self.ratio:.2f}, {self.bits_per_voxel:.3f} bits per voxel, "
-            f"{self.megabytes_per_second:.0f} MB/s, {self.codec} ({proof})"
+            f"{self.megabytes_per_second:.3g} MB/s, {self.codec} ({proof})"
         )
 
 

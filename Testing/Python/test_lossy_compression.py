@@ -78,7 +78,7 @@ def test_a_relative_bound_is_kept_and_zeros_stay_zeros(dtype: np.dtype, bound: f
 
 
 @settings(max_examples=40)
-@given(image=images(), bound=st.sampled_from([0.5, 1, 3, 1000.0]), relative=st.booleans())
+@given(image=images(), bound=st.sampled_from([1e-300, 0.5, 1, 3, 1000.0, 1e308]), relative=st.booleans())
 def test_any_image_keeps_a_bound_or_is_refused_with_a_reason(image: Image, bound: float, relative: bool) -> None:
     target = MaxRelativeError(min(bound, 0.5)) if relative else MaxError(bound)
     try:
@@ -199,13 +199,13 @@ def test_what_was_lost_is_told_with_the_image_from_then_on(tmp_path: Path) -> No
 
 
 def test_a_box_of_a_lossy_file_is_that_of_the_whole() -> None:
-    voxels = head((20, 90, 100))
+    voxels = head((20, 66, 70))
     exact = voxels > 300
     for codec in ("jpegls", *LOSSY):
         data, _ = compress_in_memory(scalar(voxels), codec=codec, target=MaxError(6), exact=exact)
         whole = decompress(io.BytesIO(data)).voxels
         with Reader(io.BytesIO(data)) as reader:
-            assert np.array_equal(reader.read_region(0, (7, 9), (30, 50), (1, 99)), whole[0, 7:9, 30:50, 1:99])
+            assert np.array_equal(reader.read_region(0, (7, 9), (30, 50), (1, 69)), whole[0, 7:9, 30:50, 1:69])
 
 
 def test_colors_keep_a_bound() -> None:
@@ -222,7 +222,7 @@ def test_what_a_bound_does_not_make_smaller_is_kept_without_loss() -> None:
 
 
 def test_constant_images_keep_any_target() -> None:
-    for target in (MaxError(1), MaxRelativeError(0.1), None):
+    for target in (MaxError(1), MaxError(1e308), MaxRelativeError(0.1), None):
         codec = None if target else "jpeg"
         decoded, _ = through_memory(scalar(np.full((4, 9, 9), -1000, np.int16)), target=target, codec=codec)
         assert np.all(decoded == -1000)
@@ -282,24 +282,25 @@ def test_a_codec_that_breaks_its_word_is_caught(tmp_path: Path, monkeypatch: pyt
 
 
 def test_damage_on_the_way_to_the_disk_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    codec, stages = CODECS["zstd"], [""]
-    decode = codec.decode
+    codec, coded, decoded = CODECS["zstd"], [], []
+    encode, decode = codec.encode, codec.decode
+
+    def counted(self: object, block: np.ndarray) -> bytes:
+        coded.append(1)
+        return encode(self, block)  # type: ignore[arg-type]
 
     def later_wrong(self: object, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+        decoded.append(1)
         block = decode(self, payload, shape, dtype).copy()  # type: ignore[arg-type]
-        if stages[-1] == "Verifying":
+        # Each tile is decoded once as it is coded; what comes after is read back from the file.
+        if len(decoded) > len(coded):
             block.flat[0] += 1
         return block
 
+    monkeypatch.setattr(codec, "encode", counted)
     monkeypatch.setattr(codec, "decode", later_wrong)
     with pytest.raises(VerificationError, match="did not decode to the original"):
-        compress(
-            scalar(head((40, 200, 200))),
-            tmp_path / "a.mcz",
-            codec="zstd",
-            target=MaxError(2),
-            progress=lambda _, stage: stages.append(stage),
-        )
+        compress(scalar(head((20, 60, 60))), tmp_path / "a.mcz", codec="zstd", target=MaxError(2))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -373,7 +374,7 @@ def test_cancelling_leaves_nothing(tmp_path: Path, target: MaxError, stop: float
 def test_progress_never_falls(tmp_path: Path) -> None:
     told: list[float] = []
     compress(
-        scalar(head((40, 100, 100))), tmp_path / "a.mcz", target=Ratio(6), progress=lambda done, _: told.append(done)
+        scalar(head((20, 60, 60))), tmp_path / "a.mcz", target=Ratio(6), progress=lambda done, _: told.append(done)
     )
     assert told == sorted(told)
     assert told[-1] == 1
