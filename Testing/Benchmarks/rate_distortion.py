@@ -14,11 +14,13 @@ import json
 import statistics
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 
 from SlicerMedCompressLib.files import read_image
 from SlicerMedCompressLib.sweep import Sweep, sweep
@@ -56,23 +58,29 @@ def speeds(curves: Curves) -> str:
     return "\n".join(lines)
 
 
-def draw(curves: Curves, path: Path) -> None:
-    """One panel a modality: the curves of its first volume."""
+def draw(points: list[dict[str, Any]], path: Path) -> None:
+    """One panel a modality: the curves of its first volume, from what ``--json`` wrote."""
     plt.rcParams.update({"font.size": 10, "font.family": "DejaVu Sans"})
-    drawing, axes = plt.subplots(1, len(curves), figsize=(3.9 * len(curves), 4.3), layout="constrained")
-    for axis, (modality, sweeps) in zip([axes] if len(curves) == 1 else axes, curves.items(), strict=True):
-        file, found = next(iter(sweeps.items()))
-        for number, name in enumerate(found.bd_rates):
-            points = [point for point in found.of(name) if point.psnr < 150]
-            rates, quality = [point.bits_per_voxel for point in points], [point.psnr for point in points]
-            style = "--" if number > 6 else "-"
-            axis.plot(rates, quality, style, marker="o", markersize=3, color=f"C{number % 10}", linewidth=1.4,
-                      label=TITLES.get(name, name))  # fmt: skip
+    modalities = list(dict.fromkeys(point["modality"] for point in points))
+    drawing, axes = plt.subplots(
+        1, len(modalities), figsize=(3.9 * len(modalities), 4.3), layout="constrained", squeeze=False
+    )
+    for axis, modality in zip(axes[0], modalities, strict=True):
+        file = next(point["file"] for point in points if point["modality"] == modality)
+        own = [point for point in points if point["file"] == file and point["psnr"] < 150]
+        for number, name in enumerate(dict.fromkeys(point["codec"] for point in own)):
+            curve = [point for point in own if point["codec"] == name]
+            rates, quality = ([point[key] for point in curve] for key in ("bits_per_voxel", "psnr"))
+            style = {"marker": "o", "markersize": 3, "linewidth": 1.4, "color": f"C{number % 10}"}
+            axis.plot(rates, quality, "--" if number > 6 else "-", label=TITLES.get(name, name), **style)
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(FixedLocator([0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]))
+        axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.xaxis.set_minor_locator(NullLocator())
         axis.set_title(f"{modality}: {file}", fontsize=10)
         axis.set_xlabel("bits per voxel")
         axis.set_ylabel("PSNR (dB)")
-        axis.grid(True, which="both", alpha=0.25)
+        axis.grid(True, alpha=0.25)
     handles, labels = drawing.axes[0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
     drawing.savefig(path, dpi=110)
@@ -94,16 +102,16 @@ def main() -> None:
             curves[modality][path.name.partition(".")[0]] = found
             print(path.name, {name: rate and round(rate, 1) for name, rate in found.bd_rates.items()}, flush=True)
     print(f"\n{table(curves)}\n\ncodec | encode MB/s | decode MB/s\n{speeds(curves)}")
+    points = [
+        {"modality": modality, "file": file, **asdict(point)}
+        for modality, sweeps in curves.items()
+        for file, found in sweeps.items()
+        for point in found.points
+    ]
     if options.json is not None:
-        points = [
-            {"modality": modality, "file": file, **asdict(point)}
-            for modality, sweeps in curves.items()
-            for file, found in sweeps.items()
-            for point in found.points
-        ]
         options.json.write_text(json.dumps(points, indent=1) + "\n")
     if options.plot is not None:
-        draw(curves, options.plot)
+        draw(points, options.plot)
 
 
 if __name__ == "__main__":

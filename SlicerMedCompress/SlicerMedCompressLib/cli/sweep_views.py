@@ -47,6 +47,7 @@ def draw_sweep(found: Sweep, path: Path, title: str) -> None:
     """
     library("matplotlib", "matplotlib", "A plot").use("Agg")
     plots = library("matplotlib.pyplot", "matplotlib", "A plot")
+    ticker = library("matplotlib.ticker", "matplotlib", "A plot")
     drawing, axes = plots.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for axis, measure, label in zip(axes, ("psnr", "ssim"), ("PSNR (dB)", "SSIM"), strict=True):
         for codec in found.bd_rates:
@@ -54,9 +55,12 @@ def draw_sweep(found: Sweep, path: Path, title: str) -> None:
             rates = [point.bits_per_voxel for point in points]
             axis.plot(rates, [getattr(point, measure) for point in points], marker="o", markersize=4, label=codec)
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(ticker.FixedLocator([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]))
+        axis.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axis.xaxis.set_minor_locator(ticker.NullLocator())
         axis.set_xlabel("bits per voxel")
         axis.set_ylabel(label)
-        axis.grid(True, which="both", alpha=0.25)
+        axis.grid(True, alpha=0.25)
     axes[0].legend(frameon=False)
     drawing.suptitle(title)
     drawing.savefig(path, dpi=110)
