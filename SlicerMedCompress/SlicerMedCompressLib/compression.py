@@ -85,9 +85,14 @@ def decompress(
     *,
     threads: int | None = None,
     progress: ProgressCallback | None = None,
+    accept_rounding: bool = False,
 ) -> Image:
-    """The image in an `.mcz`; CorruptFileError names the file and the problem."""
-    with Reader(source, threads) as reader:
+    """The image in an `.mcz`; CorruptFileError names the file and the problem.
+
+    Args:
+        accept_rounding: see Reader; for a file with loss that another decoder wrote.
+    """
+    with Reader(source, threads, accept_rounding) as reader:
         return reader.read(Progress(progress))
 
 
@@ -148,17 +153,20 @@ def _write(
         found = search.write(stream, request.codecs(image, facts), progress)
         return _Written(found.header, tolerance, found.reached, found.whole_encodes)
     if tolerance is None:
-        plan = choose(image, lossless_plans(image, facts, request.codecs(image, facts)), pool, progress.part(0, 0.1))
+        chosen = 0.1
+        plans = lossless_plans(image, facts, request.codecs(image, facts))
+        plan = choose(image, plans, pool, progress.part(0, chosen))
     else:
+        chosen = 0.3
         source = Source.of(image, facts)
         plans = [plan for codec in request.codecs(image, facts) for plan in request.plans(source, codec, tolerance)]
         sample = Sample.of(image, LARGE_SAMPLE, LARGE_SAMPLES)
-        plan = sample.smallest(plans, pool, progress.part(0, 0.3))
+        plan = sample.smallest(plans, pool, progress.part(0, chosen))
         if plan.is_lossless:
             # What may be lost is less than what losing it would save: the file says that it is identical.
             plan, tolerance = replace(plan, tolerance=None), None
-    header = write_archive(stream, image, plan, pool, threads, progress.part(0.1 if tolerance is None else 0.3, 1.0))
-    reached = header.guarantee.maximum_error if tolerance is not None and tolerance.is_bounded else None
+    header = write_archive(stream, image, plan, pool, threads, progress.part(chosen, 1.0))
+    reached = header.guarantee.largest if tolerance is not None and tolerance.is_bounded else None
     return _Written(header, tolerance, reached)
 
 

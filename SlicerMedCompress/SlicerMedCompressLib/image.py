@@ -159,12 +159,6 @@ def check_voxel_type(dtype: np.dtype, name: str = "") -> None:
         )
 
 
-def finite_range(voxels: np.ndarray) -> float:
-    """Largest minus smallest finite voxel, stored units; 0 where none is finite."""
-    lowest, highest = finite_extremes(voxels)
-    return highest - lowest
-
-
 def finite_extremes(voxels: np.ndarray) -> tuple[float, float]:
     """Smallest and largest finite voxel of (frame, slice, ...); (0, 0) where none is finite."""
     lowest, highest = math.inf, -math.inf

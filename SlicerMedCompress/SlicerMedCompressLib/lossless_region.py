@@ -49,6 +49,7 @@ def region_mask(segmentation: Image, image: Image, segments: Sequence[str] = (),
             is no length, a geometry cannot be mapped to the other, or the image has no labels.
         MissingLibraryError: SimpleITK is needed (grids differ, or there is a margin) and missing.
     """
+    segments = (segments,) if isinstance(segments, str) else segments
     if not (math.isfinite(margin) and margin >= 0):
         raise UnsupportedImageError(f"The margin around segments is {margin:g} mm; give 0 or a positive length in mm.")
     chosen = _chosen_voxels(segmentation, segments)

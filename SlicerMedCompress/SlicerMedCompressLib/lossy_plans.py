@@ -86,6 +86,7 @@ class Source:
             grid_for(self.shape, codec.tile),
             tolerance,
             correction_codec() if needed else None,
+            self.maximum - self.minimum,
         )
 
 
@@ -159,7 +160,8 @@ def _scale(source: Source, codec: LossyCodec) -> float:
 
 
 def _mapping(source: Source, codec: LossyCodec, scale: float) -> Quantize:
-    return Quantize(source.dtype.name, _number(source, source.minimum), _plain(scale), _levels(source, codec))
+    step = _plain(scale) if source.is_integer else float(scale)
+    return Quantize(source.dtype.name, _number(source, source.minimum), step, _levels(source, codec))
 
 
 def _number(source: Source, value: float) -> float:
@@ -189,7 +191,7 @@ def _with_own_bound(source: Source, codec: LossyCodec, tolerance: Tolerance) -> 
 def _quantized(source: Source, codec: Codec, tolerance: Tolerance) -> list[Plan]:
     """Quantized voxels under a lossless codec, and the lossless ways, which cost less where the bound is tight."""
     exact = [
-        Plan(codec, pipeline, grid_for(source.shape, codec.tile), tolerance)
+        Plan(codec, pipeline, grid_for(source.shape, codec.tile), tolerance, data_range=source.maximum - source.minimum)
         for pipeline in pipelines(source.facts, codec.sample_types)
     ]
     if tolerance.relative:
@@ -203,6 +205,7 @@ def _quantized(source: Source, codec: Codec, tolerance: Tolerance) -> list[Plan]
     if slopes is not None and len(slopes.slopes) == 1:
         # A hair less than the bound, because integer x slope is rounded to the type.
         bound = math.floor(source.capped(tolerance.bound) / slopes.slopes[0] * (1 - 1e-6))
+        bound = min(bound, source.facts.maximum - source.facts.minimum)
         if bound:
             before = [step for step in exact[0].pipeline.steps if not isinstance(step, (Offset, SplitPlanes))]
             quantize = _whole_quantization("int32", source.facts.minimum, source.facts.maximum, 2 * bound + 1)

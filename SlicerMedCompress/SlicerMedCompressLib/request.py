@@ -38,10 +38,14 @@ class Request:
     def of(
         cls, preset: str | None, codec: str | Codec | None, target: Target | None, exact: np.ndarray | None
     ) -> Request:
-        """Raises UnsupportedImageError where the parts do not go together; ValueError for preset and codec both."""
+        """Raises UnsupportedImageError where the parts do not go together."""
         if preset is not None and codec is not None:
-            raise ValueError("Name a preset or a codec, not both.")
+            raise UnsupportedImageError("Name a preset or a codec, not both.")
+        if target is not None and not isinstance(target, Target):
+            raise UnsupportedImageError(f"A target is MaxError(2), Psnr(45) and the like, not {target!r}.")
         named = codec_named(codec) if isinstance(codec, str) else codec
+        if named is not None and target is not None:
+            _check_free(named, target)
         chosen = preset or _default_preset(target)
         guarantee = preset_named(chosen).guarantee
         if named is None:
@@ -81,9 +85,12 @@ class Request:
             raise UnsupportedImageError(
                 f'"{image.name or "The image"}" holds labels, which must not change; compress it without loss.'
             )
-        if self.exact is not None and self.exact.shape != image.voxels.shape[1:4]:
+        if self.exact is None:
+            return
+        if self.exact.dtype != np.bool_ or self.exact.shape != image.voxels.shape[1:4]:
             raise UnsupportedImageError(
-                f"The lossless region has {self.exact.shape} voxels, the image {image.voxels.shape[1:4]}."
+                f"The lossless region must be a bool array of the shape {image.voxels.shape[1:4]} (slice, row, "
+                f"column), not {self.exact.dtype.name} {self.exact.shape}."
             )
 
     def codecs(self, image: Image, facts: Facts) -> list[Codec]:
@@ -106,6 +113,15 @@ def _default_preset(target: Target | None) -> str:
     if target is None:
         return DEFAULT_PRESET
     return "lossy" if isinstance(target, SearchedTarget) else "bounded"
+
+
+def _check_free(codec: Codec, target: Target) -> None:
+    """Raise where a target would have to turn the knob that the user has turned already."""
+    searched = isinstance(codec, LossyCodec) or (isinstance(target, SearchedTarget) and codec.id in LOSSY_FORMS)
+    if searched and codec.knob is not None:
+        usual = getattr(type(codec)(), codec.knob.name)
+        if getattr(codec, codec.knob.name) != usual:
+            raise UnsupportedImageError(f"With a target the setting of {codec.title} is found; write just {codec.id}.")
 
 
 def _lossy_form(codec: Codec | None, target: Target) -> Codec | None:

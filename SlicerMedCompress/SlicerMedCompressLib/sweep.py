@@ -13,7 +13,7 @@ from typing import TextIO
 
 import numpy as np
 
-from .codecs import CODECS, Codec, codec_named, codec_text
+from .codecs import CODECS, Codec, LossyCodec, codec_named, codec_text
 from .container import Reader, write_archive
 from .errors import UnsupportedImageError
 from .image import Image, Kind
@@ -84,9 +84,13 @@ def sweep(
     quantized voxels.
 
     Raises:
-        UnsupportedImageError: an unknown codec, labels, or a constant image.
+        UnsupportedImageError: an unknown codec or one with a setting, no codec, labels, or a constant image.
     """
-    chosen = [_lossy(text) for text in codecs]
+    chosen = list(
+        {codec.id: codec for codec in map(_lossy, codecs.split(",") if isinstance(codecs, str) else codecs)}.values()
+    )
+    if not chosen or points < 1:
+        raise UnsupportedImageError("A sweep needs at least one codec and one point.")
     names = [codec.id for codec in chosen]
     base = names[0] if reference is None else _lossy(reference).id
     if base not in names:
@@ -112,6 +116,8 @@ def sweep(
 
 def _lossy(text: str) -> Codec:
     codec = codec_named(text)
+    if isinstance(codec, LossyCodec) and codec != type(codec)():
+        raise UnsupportedImageError(f"A sweep finds the settings of {codec.title}; write just {codec.id}.")
     return CODECS[LOSSY_FORMS[codec.id]]() if codec.id in LOSSY_FORMS else codec
 
 
@@ -129,7 +135,9 @@ def _measured(
     size, megabytes, guarantee = stream.seek(0, io.SEEK_END), image.voxels.nbytes / 1e6, header.guarantee
     return SweepPoint(
         codec=codec.id,
-        setting=codec_text(plan.codec),
+        setting=codec_text(plan.codec)
+        if isinstance(codec, LossyCodec)
+        else f"{codec_text(plan.codec)} step {step:.3g}",
         step=step,
         bits_per_voxel=8 * size / image.voxel_count,
         ratio=image.voxels.nbytes / size,

@@ -131,9 +131,9 @@ class TargetSearch:
         if self.target.accepts(last.reached):
             return last
         best = written[nearest(trials, self._goal).position].reached
-        told = f"the nearest it gives is {best:.4g}" if math.isfinite(best) else "the next is no loss at all"
+        told = f"the nearest it gives is {best:.4g}: ask for that" if math.isfinite(best) else "only no loss at all can"
         raise UnreachableTargetError(
-            f"{self.target} cannot be reached with {start.codec.title}; {told}. Ask for that, or choose another codec."
+            f"{self.target} cannot be reached with {start.codec.title}; {told}, or choose another codec."
         )
 
     def _plan(self, codec: Codec, position: float) -> Plan:

@@ -25,7 +25,9 @@ class Target:
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float, np.integer, np.floating)):
             raise UnsupportedImageError(f"{self.title} must be a number.")
         if not (math.isfinite(self.value) and self.value > 0):
-            raise UnsupportedImageError(f"{self.title} must be a positive number, not {self.value:g}.")
+            raise UnsupportedImageError(
+                f"{self.title} must be a positive number, not {self.value:g}; without a target nothing is lost."
+            )
 
     def tolerance(self, exact: np.ndarray | None) -> Tolerance:
         """What voxels outside of an exact region must keep."""

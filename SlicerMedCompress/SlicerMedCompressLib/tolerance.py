@@ -54,7 +54,8 @@ class Deviation:
 
     Attributes:
         count: samples compared; those in an exact region or not finite are not among them.
-        maximum: largest magnitude. total, absolute, square: sums of errors, magnitudes, squares.
+        maximum: largest magnitude; share: largest in proportion to the original, where that is asked for.
+        total, square: sums of errors and of their squares.
         broken: samples, exact ones included, that differ by more than they may.
         exact: samples in an exact region.
     """
@@ -62,20 +63,20 @@ class Deviation:
     count: int = 0
     maximum: float = 0.0
     total: float = 0.0
-    absolute: float = 0.0
     square: float = 0.0
     broken: int = 0
     exact: int = 0
+    share: float = 0.0
 
     def __add__(self, other: Deviation) -> Deviation:
         return Deviation(
             self.count + other.count,
             max(self.maximum, other.maximum),
             self.total + other.total,
-            self.absolute + other.absolute,
             self.square + other.square,
             self.broken + other.broken,
             self.exact + other.exact,
+            max(self.share, other.share),
         )
 
     @property
@@ -130,8 +131,15 @@ def deviation_of(original: np.ndarray, decoded: np.ndarray, tolerance: Tolerance
             count=errors.size,
             maximum=float(magnitudes.max(initial=0.0)),
             total=float(errors.sum()),
-            absolute=float(magnitudes.sum()),
             square=float(np.vdot(errors, errors)),
             broken=int(np.count_nonzero(broken)),
             exact=0 if inside is None else int(np.count_nonzero(inside)) * original.shape[-1],
+            share=_largest_share(magnitudes, original[counted]) if tolerance.relative else 0.0,
         )
+
+
+def _largest_share(magnitudes: np.ndarray, originals: np.ndarray) -> float:
+    """Largest error as a share of its original, over originals that are not zero (zeros are identical)."""
+    there = originals != 0
+    sizes = np.abs(originals[there].astype(np.float64))
+    return float((magnitudes.reshape(originals.shape)[there] / sizes).max(initial=0.0))

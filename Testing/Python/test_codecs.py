@@ -19,9 +19,10 @@ from SlicerMedCompressLib.codecs.jpegxl import JpegXl
 from SlicerMedCompressLib.codecs.stream_headers import jpeg2000_size, jpeg_size, jpegxl_size
 from SlicerMedCompressLib.errors import CorruptStreamError, MissingLibraryError, UnsupportedImageError
 
+OTHERWISE_SET = (JpegXl(1), JpegXl(7), JpegLsNear(9), JpegLsNear(200), Jpeg(30), Hevc(30, 10))
 INSTANCES: list[Codec] = [
     *(CODECS[name]() for name in INSTALLED),
-    *(codec for codec in (JpegXl(1), JpegXl(7), JpegLsNear(9), Jpeg(30), Hevc(30, 10)) if codec.id in INSTALLED),
+    *(codec for codec in OTHERWISE_SET if codec.id in INSTALLED),
 ]
 LOSSY = [codec for codec in INSTANCES if isinstance(codec, LossyCodec)]
 BOUNDED = [codec for codec in LOSSY if codec.bound is not None]

@@ -238,7 +238,7 @@ def test_a_file_whose_library_is_missing_names_it(monkeypatch: pytest.MonkeyPatc
 
 
 def test_preset_and_codec_together_are_refused() -> None:
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(UnsupportedImageError, match="not both"):
         compress_in_memory(scalar(head()), preset="fast", codec="zstd")
 
 

@@ -27,6 +27,8 @@ STREAM = Crackle().encode(LABELS)
 STUB = """
 import json, os, struct, sys, time
 requests, answers = sys.stdin.buffer, sys.stdout.buffer
+answers.write(b"R")
+answers.flush()
 while len(head := requests.read(12)) == 12:
     length, size = struct.unpack("<IQ", head)
     arguments, stream = json.loads(requests.read(length)), requests.read(size)
@@ -177,4 +179,22 @@ def test_what_a_library_prints_is_no_answer(tmp_path: Path) -> None:
     request = struct.pack("<IQ", len(arguments), 1) + arguments + b"x"
     environment = {**os.environ, "PYTHONPATH": os.fspath(tmp_path)}
     found = subprocess.run([sys.executable, os.fspath(WORKER)], input=request, env=environment, capture_output=True)
-    assert found.stdout == struct.pack("<BQ", 0, 2) + b"\7\7"
+    assert found.stdout == b"R" + struct.pack("<BQ", 0, 2) + b"\7\7"
+
+
+@pytest.mark.parametrize("worker", ["import sys; sys.exit(3)", "print('Usage: no Python')"])
+def test_a_child_that_cannot_start_is_a_missing_library_and_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: DecoderProcesses, worker: str
+) -> None:
+    (tmp_path / "worker.py").write_text(worker)
+    monkeypatch.setattr(decoder_process, "WORKER", tmp_path / "worker.py")
+    with pytest.raises(MissingLibraryError, match="could not be started"):
+        processes.decode("crackle", STREAM, LABELS.shape, LABELS.dtype)
+
+
+def test_an_interpreter_that_is_none_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: DecoderProcesses
+) -> None:
+    monkeypatch.setattr(decoder_process, "_interpreter", lambda: os.fspath(tmp_path / "no-python"))
+    with pytest.raises(MissingLibraryError, match="no-python"):
+        processes.decode("crackle", STREAM, LABELS.shape, LABELS.dtype)

@@ -118,7 +118,7 @@ def test_a_size_is_reached_within_three_percent(codec: str | None, target: Ratio
 
 @pytest.mark.parametrize("target", [Psnr(190), Ratio(1e6), BitsPerVoxel(1e-4)])
 def test_what_cannot_be_reached_is_told_with_the_nearest(tmp_path: Path, target: Psnr) -> None:
-    with pytest.raises(UnreachableTargetError, match=r"the nearest it gives is [\d.e+-]+|no loss at all"):
+    with pytest.raises(UnreachableTargetError, match=r"the nearest it gives is [\d.e+-]+|no loss at all can"):
         compress(scalar(SMALL), tmp_path / "a.mcz", codec="jpeg", target=target)
     assert list(tmp_path.iterdir()) == []
 
@@ -221,11 +221,36 @@ def test_what_a_bound_does_not_make_smaller_is_kept_without_loss() -> None:
     assert result.guarantee == "identical to the original"
 
 
+@pytest.mark.parametrize("codec", CODED)
+@pytest.mark.parametrize("factor", [1e29, 1e-30])
+def test_floats_of_any_magnitude_reach_a_psnr_or_are_told(codec: str, factor: float) -> None:
+    voxels = np.cumsum(np.random.default_rng(0).normal(0, 3, (4, 40, 40)), axis=2) * factor
+    try:
+        _, result = compress_in_memory(scalar(voxels), codec=codec, target=Psnr(40))
+    except UnreachableTargetError:
+        return
+    assert result.psnr == pytest.approx(40, abs=0.3)
+
+
+def test_a_bound_beyond_what_8_bits_of_jpeg_ls_allow_is_kept() -> None:
+    voxels = (SMALL % 256).astype(np.uint8)
+    decoded, _ = through_memory(scalar(voxels), codec="jpegls-near", target=MaxError(200))
+    assert largest_error(voxels, decoded[0, ..., 0]) <= 200
+
+
+def test_a_relative_error_is_told_as_a_share(tmp_path: Path) -> None:
+    result = compress(scalar(SMALL.astype(np.float32)), tmp_path / "a.mcz", target=MaxRelativeError(0.05))
+    assert result.reached is not None
+    assert 0.02 < result.reached <= 0.05
+    assert result.maximum_error > 1
+
+
 def test_constant_images_keep_any_target() -> None:
     for target in (MaxError(1), MaxError(1e308), MaxRelativeError(0.1), None):
-        codec = None if target else "jpeg"
-        decoded, _ = through_memory(scalar(np.full((4, 9, 9), -1000, np.int16)), target=target, codec=codec)
-        assert np.all(decoded == -1000)
+        for value in (np.int16(-1000), np.float64(1e-40), np.float32(1e30)):
+            codec = None if target else "jpeg"
+            decoded, _ = through_memory(scalar(np.full((4, 9, 9), value)), target=target, codec=codec)
+            assert np.all(decoded == value) or isinstance(target, MaxError)
 
 
 def test_lossless_files_are_still_of_version_1_and_lossy_ones_of_2(tmp_path: Path) -> None:
@@ -243,8 +268,12 @@ def test_lossless_files_are_still_of_version_1_and_lossy_ones_of_2(tmp_path: Pat
         ({"preset": "fast", "target": MaxError(2)}, "lossless and takes no target"),
         ({"preset": "bounded", "target": Psnr(40)}, "needs a largest error"),
         ({"exact": np.ones(SMALL.shape, np.bool_)}, "something to lose around it"),
-        ({"target": MaxError(2), "exact": np.ones((2, 2, 2), np.bool_)}, "lossless region has"),
+        ({"target": MaxError(2), "exact": np.ones((2, 2, 2), np.bool_)}, "lossless region must be"),
         ({"codec": "jpeg", "target": MaxRelativeError(0.1)}, "cannot keep a relative error"),
+        ({"codec": "jpeg:10", "target": MaxError(2)}, "write just jpeg"),
+        ({"codec": "jpegxl:9", "target": Psnr(45)}, "write just jpegxl"),
+        ({"target": 2}, "A target is MaxError"),
+        ({"target": MaxError(2), "exact": np.ones(SMALL.shape, np.uint8)}, "must be a bool array"),
     ],
 )
 def test_requests_that_do_not_go_together_are_told(how: dict[str, object], told: str) -> None:
@@ -299,7 +328,7 @@ def test_damage_on_the_way_to_the_disk_is_caught(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(codec, "encode", counted)
     monkeypatch.setattr(codec, "decode", later_wrong)
-    with pytest.raises(VerificationError, match="did not decode to the original"):
+    with pytest.raises((VerificationError, CorruptFileError), match=r"did not decode to|rounds otherwise"):
         compress(scalar(head((20, 60, 60))), tmp_path / "a.mcz", codec="zstd", target=MaxError(2))
     assert list(tmp_path.iterdir()) == []
 
@@ -323,6 +352,10 @@ def edited(data: bytes, **values: object) -> bytes:
         {"bound_is": "near"},
         {"maximum_error": math.inf},
         {"compared": -1},
+        {"compared": 10**12},
+        {"maximum_error": 3.5},
+        {"root_mean_square_error": 2.5},
+        {"mean_error": -1.9},
         {"exact": 1.5},
         {"more": 1},
     ],
@@ -343,6 +376,12 @@ def test_a_guarantee_with_a_lie_is_refused(bounded: bytes, values: dict[str, obj
         lambda header: header["transforms"][0].update(step=0),
         lambda header: header["transforms"][0].update(step="5"),
         lambda header: header["transforms"][0].update(levels=1 << 70),
+        lambda header: header["transforms"][0].update(levels=1 << 33),
+        lambda header: header.pop("decoded"),
+        lambda header: header["decoded"].append([1]),
+        lambda header: header["decoded"][0].append(1),
+        lambda header: header["decoded"][0].__setitem__(0, -1),
+        lambda header: header.update(library=["x"]),
         lambda header: header["transforms"][0].update(origin=1 << 80),
         lambda header: header["transforms"][0].update(type="object"),
     ],
@@ -352,15 +391,43 @@ def test_a_header_that_contradicts_itself_is_refused(bounded: bytes, edit: objec
         decompress(io.BytesIO(rebuilt(bounded, edit)))  # type: ignore[arg-type]
 
 
-def test_a_bound_that_cannot_be_vouched_for_is_refused_and_other_loss_is_told(
+def rounded_otherwise(data: bytes) -> bytes:
+    """The file as it looks where its decoder gives other voxels than it gave where it was written."""
+
+    def edit(header: dict) -> None:
+        header["decoded"][0][0] ^= 1
+        header["voxel_sha256"] = "0" * 64
+
+    return rebuilt(data, edit)
+
+
+def test_what_cannot_be_vouched_for_is_refused_unless_accepted(
     bounded: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = rebuilt(bounded, lambda header: header.update(voxel_sha256="0" * 64))
-    with pytest.raises(CorruptFileError, match="cannot be vouched for"):
-        decompress(io.BytesIO(other))
+    exact = np.zeros(SMALL.shape, np.bool_)
+    exact[2:4] = True
+    region, _ = compress_in_memory(scalar(SMALL), codec="jpegls", target=Psnr(45), exact=exact)
+    for data in (bounded, region):
+        other = rounded_otherwise(data)
+        with pytest.raises(CorruptFileError, match="cannot be vouched for"):
+            decompress(io.BytesIO(other))
+        with Reader(io.BytesIO(other)) as reader, pytest.raises(CorruptFileError, match="cannot be vouched for"):
+            reader.read_region(0, (0, 1))
+        with Reader(io.BytesIO(other)) as reader, pytest.raises(CorruptFileError, match="cannot be vouched for"):
+            reader.verify()
+        accepted = decompress(io.BytesIO(other), accept_rounding=True)
+        assert "not vouched for" in accepted.attributes[LOSS_ATTRIBUTE]
+    assert "rounds otherwise" in caplog.text
+
+
+def test_loss_that_promises_nothing_is_told_where_a_decoder_rounds_otherwise(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     lossy, _ = compress_in_memory(scalar(SMALL), codec="jpegls", target=Psnr(45))
-    decompress(io.BytesIO(rebuilt(lossy, lambda header: header.update(voxel_sha256="0" * 64))))
-    assert "rounds differently" in caplog.text
+    decompress(io.BytesIO(rounded_otherwise(lossy)))
+    assert "errors may be larger than recorded" in caplog.text
+    with pytest.raises(CorruptFileError, match="SHA-256"):
+        decompress(io.BytesIO(rebuilt(lossy, lambda header: header.update(voxel_sha256="0" * 64))))
 
 
 @pytest.mark.parametrize("target", [MaxError(2), Psnr(45), Ratio(6)])

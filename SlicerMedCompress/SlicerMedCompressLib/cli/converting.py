@@ -17,6 +17,7 @@ from .arguments import Command, add_common
 from .progress_line import ProgressLine
 
 SUFFIX = ".mcz"
+MOST_LABELS = 1000
 TARGETS: dict[str, tuple[type[Target], str]] = {
     "max_error": (MaxError, "no voxel may differ by more, in stored units (HU for CT)"),
     "max_relative_error": (MaxRelativeError, "no voxel may differ by more than this share of its own magnitude"),
@@ -49,6 +50,11 @@ def add_commands(command: Command) -> None:
     added = command("decompress", _decompress, "Decompress .mcz to NRRD, NIfTI, MetaImage, TIFF or .seg.nrrd.")
     added.add_argument("input", type=Path)
     added.add_argument("output", type=Path, help="the ending chooses the format; an existing file is replaced")
+    added.add_argument(
+        "--accept-rounding",
+        action="store_true",
+        help="decode a file with loss even where this decoder rounds otherwise; its bound is not vouched for then",
+    )
     add_common(added)
 
 
@@ -82,11 +88,22 @@ def exact_region(options: argparse.Namespace, image: Image) -> np.ndarray | None
         return None
     if options.segmentation is None:
         raise InputError("--roi-lossless needs --segmentation, a .seg.nrrd or label volume over the image.")
-    from ..files import read_image
     from ..lossless_region import region_mask
 
-    kind = None if options.segmentation.name.lower().endswith(".seg.nrrd") else Kind.LABEL
-    return region_mask(read_image(options.segmentation, kind), image, options.segment, options.roi_margin)
+    return region_mask(_labels(options.segmentation), image, options.segment, options.roi_margin)
+
+
+def _labels(path: Path) -> Image:
+    """A segmentation or label volume; InputError for a file that is more likely an image."""
+    from ..files import read_image
+
+    if path.suffix.lower() == SUFFIX:
+        found = decompress(path)
+    else:
+        found = read_image(path, None if path.name.lower().endswith(".seg.nrrd") else Kind.LABEL)
+    if found.voxels.min() < 0 or len(np.unique(found.voxels)) > MOST_LABELS:
+        raise InputError(f'"{path}" has negative or very many values, as an image has; name a segmentation of it.')
+    return found
 
 
 def _compress(options: argparse.Namespace) -> None:
@@ -115,6 +132,11 @@ def _decompress(options: argparse.Namespace) -> None:
     from ..files import write_image
 
     with ProgressLine(options.quiet) as line:
-        image = decompress(options.input, threads=options.threads, progress=line.update)
+        image = decompress(
+            options.input,
+            threads=options.threads,
+            progress=line.update,
+            accept_rounding=options.accept_rounding,
+        )
         line.update(1, "Writing")
         write_image(image, options.output)

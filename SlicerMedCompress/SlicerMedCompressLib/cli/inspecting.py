@@ -36,8 +36,9 @@ def _info(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(facts))
         return
-    for key, value in facts.items():
-        print(f"{key.replace('_', ' '):<16} {_readable(value)}")
+    shown = {key: value for key, value in facts.items() if key != "errors" and value not in (None, "", {})}
+    for key, value in {**shown, **facts["errors"]}.items():
+        print(f"{key.replace('_', ' '):<24} {_readable(value)}")
 
 
 def file_facts(reader: Reader) -> dict[str, Any]:

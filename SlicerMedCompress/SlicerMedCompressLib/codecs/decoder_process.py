@@ -109,15 +109,20 @@ class _Child:
 
     def __init__(self) -> None:
         self.is_late = False
-        self.process = subprocess.Popen(
-            [_interpreter(), os.fspath(WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            # What this program can import, the child can: Slicer and others extend the path as they run.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
+        self._is_ready = self._is_ended = False
+        self._interpreter = _interpreter()
+        try:
+            self.process = subprocess.Popen(
+                [self._interpreter, os.fspath(WORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                # What this program can import, the child can: Slicer and others extend the path as they run.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            )
+        except OSError as error:
+            raise self._not_started() from error
 
     @property
     def is_running(self) -> bool:
@@ -134,6 +139,13 @@ class _Child:
 
     def _ask(self, request: list[bytes], block: np.ndarray) -> tuple[int, np.ndarray | str]:
         assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        if not self._is_ready:
+            if self.process.stdout.read(1) != b"R":
+                if self._is_ended or self.is_late:
+                    raise EOFError("The decoder's process was ended.")
+                raise self._not_started()
+            self._is_ready = True
         for part in request:
             self.process.stdin.write(part)
         self.process.stdin.flush()
@@ -150,6 +162,12 @@ class _Child:
         self._read_into(memoryview(text))
         return status, text.decode(errors="replace")
 
+    def _not_started(self) -> MissingLibraryError:
+        return MissingLibraryError(
+            f'A process for decoding could not be started with "{self._interpreter}": it needs to be a Python that '
+            "runs. Other codecs still work."
+        )
+
     def _read_into(self, target: memoryview) -> None:
         assert self.process.stdout is not None
         position = 0
@@ -165,6 +183,7 @@ class _Child:
 
     def end(self) -> None:
         """Kill it, whatever it does."""
+        self._is_ended = True
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):

@@ -1,5 +1,6 @@
 """Decodes streams in a process of its own; started by decoder_process.py, never imported.
 
+First an "R" on standard output: it runs, requests may come.
 Requests on standard input: the lengths of the arguments (4 bytes, little endian) and of the
 stream (8 bytes), the arguments as JSON (``decoder``, ``shape``, ``dtype``) and the stream.
 Answers on standard output: 0 for done, 1 for failed or 2 for a missing library (one byte), the
@@ -34,6 +35,8 @@ def main() -> None:
     import json
 
     requests, answers = sys.stdin.buffer, _answers()
+    answers.write(b"R")
+    answers.flush()
     while len(head := requests.read(12)) == 12:
         length, size = struct.unpack("<IQ", head)
         arguments = json.loads(requests.read(length))

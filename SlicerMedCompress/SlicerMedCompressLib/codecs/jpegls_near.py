@@ -20,7 +20,8 @@ class JpegLsNear(LossyCodec):
     """CharLS through imagecodecs: prediction errors rounded to multiples of 2 near + 1, before they are coded.
 
     The standard allows near up to half of the largest sample, which imagecodecs takes to be that of
-    the type: 127 for 8 bits. CharLS writes streams beyond that without a word, and cannot read them.
+    the type: 127 for 8 bits. CharLS writes streams beyond that without a word, and cannot read them, so
+    samples of 8 bits are widened for it.
     """
 
     id: ClassVar[str] = "jpegls-near"
@@ -45,10 +46,8 @@ class JpegLsNear(LossyCodec):
         return JpegLsNear(math.floor(bound)) if 0 <= bound < LARGEST_NEAR + 1 else None
 
     def encode(self, block: np.ndarray) -> bytes:
-        codec, tall = self._library(), stack(block)
+        codec, tall = self._library(), stack(block).astype(self._coded(block.dtype), copy=False)
         with encoding_errors(self.title):
-            if self.near > np.iinfo(block.dtype).max // 2:
-                raise ValueError(f"samples of {block.dtype.name} allow no error of {self.near}")
             # Noise grows; the library's own buffer is the size of the input and not a byte more.
             return bytes(codec.jpegls_encode(tall, level=self.near, out=2 * tall.nbytes + 1024))
 
@@ -58,4 +57,8 @@ class JpegLsNear(LossyCodec):
         check_jpeg_end(payload)
         codec = self._library()
         with decoding_errors(self.title):
-            return unstack(codec.jpegls_decode(payload), shape, dtype)
+            block = unstack(codec.jpegls_decode(payload), shape, self._coded(dtype))
+        return np.asarray(np.minimum(block, np.iinfo(dtype).max).astype(dtype, copy=False))
+
+    def _coded(self, dtype: np.dtype) -> np.dtype:
+        return np.dtype(np.uint16) if self.near > np.iinfo(dtype).max // 2 else dtype

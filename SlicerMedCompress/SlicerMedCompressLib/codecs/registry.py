@@ -60,8 +60,8 @@ def codec_named(text: str) -> Codec:
 
     Raises UnsupportedImageError with the known names, the settings or the knob's range.
     """
-    name, _, rest = text.partition(":")
-    kind = CODECS.get(name)
+    name, _, rest = text.strip().partition(":")
+    kind = CODECS.get(name.lower())
     if kind is None:
         raise UnsupportedImageError(f'There is no codec "{name}"; choose one of {", ".join(CODECS)}.')
     usual = asdict(kind())

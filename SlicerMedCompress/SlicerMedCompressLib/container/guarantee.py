@@ -24,6 +24,7 @@ class Guarantee:
         bound: largest error promised (``bounded`` only): stored units, or a share of each original's
             magnitude where ``relative``.
         maximum_error, mean_error, root_mean_square_error: measured, stored units; mean is decoded minus original.
+        maximum_relative_error: for a relative bound, as a share of the original.
         data_range: largest minus smallest finite voxel, the range that ``psnr`` refers to.
         compared: samples measured. exact: samples in a region that was kept bit for bit.
     """
@@ -37,6 +38,7 @@ class Guarantee:
     data_range: float = 0.0
     compared: int = 0
     exact: int = 0
+    maximum_relative_error: float = 0.0
 
     @classmethod
     def measured(cls, tolerance: Tolerance, deviation: Deviation, data_range: float) -> Guarantee:
@@ -51,12 +53,18 @@ class Guarantee:
             data_range=data_range,
             compared=deviation.count,
             exact=deviation.exact,
+            maximum_relative_error=deviation.share,
         )
 
     @property
     def is_lossless(self) -> bool:
         """Whether all voxels are identical to the original's."""
         return self.kind == "lossless"
+
+    @property
+    def largest(self) -> float:
+        """Largest error found, in the terms of the bound."""
+        return self.maximum_relative_error if self.relative else self.maximum_error
 
     @property
     def psnr(self) -> float:
@@ -72,19 +80,25 @@ class Guarantee:
             return "identical to the original"
         if self.kind == "bounded":
             unit = " times its magnitude" if self.relative else ""
-            said = f"no voxel differs by more than {self.bound:g}{unit} (found: {self.maximum_error:.4g})"
+            found = f"{self.largest:.4g}" if self.largest else "no difference"
+            said = f"no voxel differs by more than {self.bound:g}{unit} (found: {found})"
         else:
             said = f"no voxel was found to differ by more than {self.maximum_error:.4g}"
         if math.isfinite(self.psnr):
             said += f", PSNR {self.psnr:.2f} dB over a range of {self.data_range:.6g}"
         return said + (f"; {self.exact:,} samples of the chosen region identical" if self.exact else "")
 
-    def told(self, attributes: Mapping[str, str]) -> dict[str, str]:
-        """Attributes of a decoded image: its own, and what was lost now and before."""
+    def told(self, attributes: Mapping[str, str], is_rounded: bool = False) -> dict[str, str]:
+        """Attributes of a decoded image: its own, and what was lost now and before.
+
+        Args:
+            is_rounded: whether the decoder rounded otherwise than the one that errors were measured with.
+        """
         if self.is_lossless:
             return dict(attributes)
+        said = self.sentence + ("; not vouched for, since another decoder rounded otherwise" if is_rounded else "")
         before = attributes.get(LOSS_ATTRIBUTE)
-        return {**attributes, LOSS_ATTRIBUTE: self.sentence + (f"; before that, {before}" if before else "")}
+        return {**attributes, LOSS_ATTRIBUTE: said + (f"; before that, {before}" if before else "")}
 
     def to_json(self) -> dict[str, Any]:
         """The header's ``guarantee``, specified in FORMAT.md."""
@@ -94,6 +108,8 @@ class Guarantee:
         if self.kind == "bounded":
             described["bound"] = self.bound
             described["bound_is"] = "relative" if self.relative else "absolute"
+        if self.relative:
+            described["maximum_relative_error"] = self.maximum_relative_error
         return {
             **described,
             "mean_error": self.mean_error,
@@ -122,10 +138,20 @@ class Guarantee:
             data_range=_magnitude(described["data_range"]),
             compared=_count(described["compared"]),
             exact=_count(described["exact"]),
+            maximum_relative_error=_magnitude(described.get("maximum_relative_error", 0.0)),
         )
         if set(described) != set(guarantee.to_json()):
             raise ValueError("the guarantee says more or less than it should")
+        guarantee._check()
         return guarantee
+
+    def _check(self) -> None:
+        """ValueError where its numbers contradict one another; sums of many errors are rounded."""
+        root_mean_square, mean = self.root_mean_square_error, abs(self.mean_error)
+        if self.kind == "bounded" and self.largest > self.bound * (1 + 1e-9):
+            raise ValueError("its largest error is above the bound that it promises")
+        if root_mean_square > self.maximum_error * (1 + 1e-6) or mean > root_mean_square * (1 + 1e-6):
+            raise ValueError("its mean errors are above its largest one")
 
 
 LOSSLESS = Guarantee()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ HEADER_NAME = "header.json"
 PADDING_NAME = "padding"
 MAXIMUM_HEADER_BYTES = 1 << 24
 MAXIMUM_TILE_VOXELS = 1 << 24
+MAXIMUM_TILE_SAMPLES = 1 << 26
+"""Of all planes of a tile, in version 2, whose decoding takes several times the memory of the tile."""
 EXPANSION = 1 << 16
 FREE_BYTES = 1 << 30
 """A file of n bytes may decode to n * EXPANSION bytes, or to FREE_BYTES if that is more."""
@@ -37,7 +40,8 @@ class Header:
     """A parsed or to be written header; ``described`` is the image without voxels, as JSON values.
 
     ``corrections`` is the codec of what decoded voxels lack, None where nothing is corrected; ``library``
-    the library and version that coded with loss, whose decoder the recorded errors were measured with.
+    the library and version that coded with loss, whose decoder the recorded errors were measured with;
+    ``decoded`` the CRC-32 of the voxels of every tile as they were then, slab by slab, none for lossless.
     """
 
     described: dict[str, Any]
@@ -50,6 +54,7 @@ class Header:
     guarantee: Guarantee = LOSSLESS
     corrections: Codec | None = None
     library: str = ""
+    decoded: tuple[tuple[int, ...], ...] = ()
 
     @property
     def version(self) -> int:
@@ -96,8 +101,9 @@ class Header:
             "grid": [self.grid.slabs, self.grid.bands, self.grid.stripes],
             "tiles": self.tiles,
         }
-        if self.library:
+        if self.version > 1:
             content["library"] = self.library
+            content["decoded"] = self.decoded
         if self.corrections is not None:
             content["corrections"] = self.corrections.config
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
@@ -157,8 +163,21 @@ def _build(content: dict[str, Any]) -> Header:
         writer=str(content["writer"])[:200],
         guarantee=Guarantee.from_json(content["guarantee"]),
         corrections=corrections,
-        library=str(content.get("library", ""))[:200],
+        **_added_by_version_2(content, grid),
     )
+
+
+def _added_by_version_2(content: dict[str, Any], grid: Grid) -> dict[str, Any]:
+    if content["version"] < 2:
+        return {}
+    library, decoded = content["library"], content["decoded"]
+    if not isinstance(library, str):
+        raise TypeError("the library needs to be a text")
+    if [len(slab) for slab in decoded] != [grid.tiles_in_slab] * grid.slab_count:
+        raise ValueError("the table of decoded tiles does not fit the image")
+    if not all(type(crc) is int and 0 <= crc < 1 << 32 for slab in decoded for crc in slab):
+        raise ValueError("a decoded tile has an impossible checksum")
+    return {"library": library[:200], "decoded": tuple(tuple(slab) for slab in decoded)}
 
 
 def _entry(values: Any) -> Entry:
@@ -178,6 +197,8 @@ def _check(header: Header, version: int) -> None:
         if dtype.name not in codec.sample_types:
             raise ValueError(f"{codec.title} cannot have coded {dtype.name} samples")
     exact = header.pipeline.is_exact and header.codec.guarantee == "lossless" and header.corrections is None
+    if version > 1:
+        _check_loss(header)
     if header.guarantee.is_lossless and not exact:
         raise ValueError("it claims to be lossless, but how it was coded loses")
     if header.corrections is not None and header.corrections.guarantee != "lossless":
@@ -189,6 +210,17 @@ def _check(header: Header, version: int) -> None:
         raise ValueError("a tile is larger than MedCompress writes")
     # Builds the image on a stand-in of no memory, so that what is wrong with it is found now.
     header.image(np.broadcast_to(np.zeros((), header.dtype), shape))
+
+
+def _check_loss(header: Header) -> None:
+    samples = math.prod(header.shape)
+    if header.guarantee.compared + header.guarantee.exact > samples:
+        raise ValueError("its guarantee tells of more samples than it has")
+    shape, grid = header.shape, header.grid
+    planes = max(header.coded()[1] + correction_planes(header.dtype, shape[4])[1], shape[4])
+    tile = -(-shape[1] // grid.slabs) * -(-shape[2] // grid.bands) * -(-shape[3] // grid.stripes)
+    if tile * planes > MAXIMUM_TILE_SAMPLES:
+        raise ValueError("a tile has more samples than MedCompress codes with loss")
 
 
 def _refuse_constant(name: str) -> None:

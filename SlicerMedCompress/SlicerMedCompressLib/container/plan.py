@@ -21,6 +21,7 @@ class Plan:
         tolerance: what must be kept; None for lossless.
         corrections: the lossless codec that mends what the codec loses beyond the tolerance, or None
             where the codec keeps it by itself.
+        data_range: largest minus smallest finite voxel, for the record of a lossy file.
     """
 
     codec: Codec
@@ -28,6 +29,7 @@ class Plan:
     grid: Grid
     tolerance: Tolerance | None = None
     corrections: Codec | None = None
+    data_range: float = 0.0
 
     @property
     def is_lossless(self) -> bool:

@@ -6,8 +6,9 @@ import hashlib
 import logging
 import os
 import threading
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -43,9 +44,19 @@ class Reader:
 
     Opening reads the header only. Every claim of the file is checked before memory is taken for
     it, and every error is a CorruptFileError that names the file and the problem.
+
+    Args:
+        accept_rounding: decode a file with loss even where this decoder rounds otherwise than the one its
+            bound or exact region was checked with, which is refused by default; nothing is vouched for then.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | BinaryIO, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | BinaryIO,
+        threads: int | None = None,
+        accept_rounding: bool = False,
+    ) -> None:
+        self._accept_rounding, self._is_rounded = accept_rounding, False
         self._threads = thread_count(threads)
         self._owned = isinstance(source, (str, os.PathLike))
         self.name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the compressed image in memory"
@@ -124,7 +135,7 @@ class Reader:
             if tile.intersection(wanted)
         ]
         with thread_pool(self._threads) as pool:
-            reading = ((self._payloads(slab, number), tile) for slab, number, tile in jobs)
+            reading = ((self._stored(slab, number), tile) for slab, number, tile in jobs)
             for region, tile in ordered_map(pool, lambda job: self._decode(*job), reading, 3 * self._threads + 1):
                 common = region.intersection(wanted)
                 assert common is not None
@@ -218,8 +229,7 @@ class Reader:
                 "has free; close other data, or read a region of it."
             ) from error
 
-    def _payloads(self, slab: int, number: int) -> tuple[tuple[Entry, ...], list[bytes]]:
-        """Entries and payloads of one tile."""
+    def _stored(self, slab: int, number: int) -> _StoredTile:
         table = self.header.tiles[slab]
         planes = len(table) // self.header.grid.tiles_in_slab
         first = number * planes
@@ -229,25 +239,48 @@ class Reader:
             length = entry[0] if len(entry) > 1 else 0
             payloads.append(self._archive.read(slab_name(slab), start, length) if length else b"")
             start += length
-        return entries, payloads
+        return _StoredTile(entries, payloads, self.header.decoded[slab][number] if self.header.decoded else None)
 
-    def _decode(self, coded: tuple[tuple[Entry, ...], list[bytes]], region: Region) -> tuple[Region, np.ndarray]:
+    def _decode(self, stored: _StoredTile, region: Region) -> tuple[Region, np.ndarray]:
         try:
-            return region, self._coder.decode(*coded, region)
+            tile = self._coder.decode(stored.entries, stored.payloads, region)
         except CorruptStreamError as error:
             raise self._archive.corrupt(str(error).rstrip(".")) from error
         except MissingLibraryError as error:
             raise MissingLibraryError(f'Cannot read "{self.name}": {error}') from error
+        if stored.decoded_crc not in (None, zlib.crc32(little_endian(tile))):
+            self._notice_rounding()
+        return region, tile
+
+    def _notice_rounding(self) -> None:
+        """All payloads had their checksums, so other voxels than those written mean another decoder."""
+        header = self.header
+        here = f"{header.codec.package} {header.codec.library_version()}"
+        there = header.library or "an unknown library"
+        promises = header.guarantee.kind == "bounded" or header.corrections is not None
+        if promises and not self._accept_rounding:
+            raise self._archive.corrupt(
+                f"it was coded with {there}, and this {here} rounds otherwise, so what it promises cannot be vouched "
+                "for; decode it where it was written, or accept the rounding (--accept-rounding)"
+            )
+        if not self._is_rounded:
+            self._is_rounded = True
+            _logger.warning(
+                '"%s" was coded with %s, and this %s rounds otherwise: errors may be larger than recorded.',
+                self.name,
+                there,
+                here,
+            )
 
     def _slabs(self, use: Callable[[Region, np.ndarray], None], progress: Progress, stage: str) -> Iterator[int]:
         """Decode all tiles in parallel, give each to ``use`` on its thread, yield slabs as they are complete."""
         grid = self.header.grid
 
-        def decode(job: tuple[tuple[tuple[Entry, ...], list[bytes]], Region]) -> None:
+        def decode(job: tuple[_StoredTile, Region]) -> None:
             use(*self._decode(*job))
 
         jobs = (
-            (self._payloads(slab, number), tile)
+            (self._stored(slab, number), tile)
             for slab in range(grid.slab_count)
             for number, tile in enumerate(grid.tiles_of_slab(slab))
         )
@@ -263,32 +296,24 @@ class Reader:
                 tiles.close()
 
     def _check_digest(self, digest: str) -> None:
-        """Every payload had its checksum, so other voxels than those hashed mean a decoder that rounds otherwise."""
-        if digest == self.header.voxel_sha256:
-            return
-        header = self.header
-        if header.guarantee.is_lossless:
+        if digest != self.header.voxel_sha256 and not self._is_rounded:
             raise self._archive.corrupt("the decoded voxels do not have the recorded SHA-256")
-        here = f"{header.codec.package} {header.codec.library_version()}"
-        if header.guarantee.kind == "bounded":
-            raise self._archive.corrupt(
-                f"the decoded voxels do not have the recorded SHA-256, so its error bound cannot be vouched for; "
-                f"it was coded with {header.library or 'an unknown library'}, and this is {here}"
-            )
-        _logger.warning(
-            '"%s" does not decode to the very voxels as where it was written with %s: this %s rounds differently. '
-            "The recorded errors may be off by a little.",
-            self.name,
-            header.library or "an unknown library",
-            here,
-        )
 
     def _image(self, voxels: np.ndarray) -> Image:
         try:
             image = self.header.image(voxels)
-            return replace(image, attributes=self.header.guarantee.told(image.attributes))
+            return replace(image, attributes=self.header.guarantee.told(image.attributes, self._is_rounded))
         except (KeyError, TypeError, ValueError) as error:
             raise self._archive.corrupt(f"its description is malformed ({error})") from error
+
+
+@dataclass(frozen=True)
+class _StoredTile:
+    """A tile as the file has it, and the CRC-32 of its voxels as they decoded when written (None for lossless)."""
+
+    entries: tuple[Entry, ...]
+    payloads: list[bytes]
+    decoded_crc: int | None
 
 
 def _opened(path: str | os.PathLike[str]) -> BinaryIO:

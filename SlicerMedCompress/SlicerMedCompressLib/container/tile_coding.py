@@ -9,6 +9,7 @@ import numpy as np
 
 from ..codecs import Codec
 from ..errors import CorruptStreamError
+from ..image import little_endian
 from ..tiling import Region
 from ..tolerance import NO_DEVIATION, Deviation, Tolerance, deviation_of
 from ..transforms import Pipeline
@@ -23,12 +24,14 @@ class CodedTile:
     Attributes:
         blocks: table entry and payload of each plane, those of the corrections last.
         decoded: the voxels (slice, row, column, component) that a reader will get; None where they
-            are the original's. deviation: how far they are from it.
+            are the original's. deviation: how far they are from it. decoded_crc: their CRC-32, by which a
+            reader knows that it gets the same.
     """
 
     blocks: tuple[tuple[Entry, bytes], ...]
     decoded: np.ndarray | None = None
     deviation: Deviation = NO_DEVIATION
+    decoded_crc: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class TileCoder:
             lacking = corrections_of(original, decoded, tolerance.allowed(original, region))
             decoded = corrected(decoded, lacking)
             blocks += [_encode_block(self.corrections, lacking[..., plane]) for plane in range(lacking.shape[-1])]
-        return CodedTile(tuple(blocks), decoded, deviation_of(original, decoded, tolerance, region))
+        deviation = deviation_of(original, decoded, tolerance, region)
+        return CodedTile(tuple(blocks), decoded, deviation, zlib.crc32(little_endian(decoded)))
 
     def decode(self, entries: tuple[Entry, ...], payloads: list[bytes], region: Region) -> np.ndarray:
         """The tile (slice, row, column, component) from its entries and payloads.

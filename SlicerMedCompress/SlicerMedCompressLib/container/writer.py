@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import UnsupportedImageError, VerificationError
-from ..image import Image, finite_range, little_endian
+from ..image import Image, little_endian
 from ..parallel import ordered_map
 from ..progress import Progress
 from ..tiling import Region
@@ -90,6 +90,7 @@ def _write(
         decoded.guarantee(plan),
         plan.corrections,
         "" if plan.tolerance is None else f"{plan.codec.package} {plan.codec.library_version()}",
+        tuple(decoded.checksums),
     )
     archive.add(HEADER_NAME, [_checked_header(header)])
     if header.voxel_bytes > FREE_BYTES:
@@ -108,6 +109,9 @@ class _DecodedVoxels:
         self._digest = hashlib.sha256()
         self._slab: np.ndarray | None = None
         self._deviation = Deviation()
+        self._tiles: list[int] = []
+        self.checksums: list[tuple[int, ...]] = []
+        """CRC-32 of the decoded tiles of each slab."""
 
     def add(self, region: Region, tile: CodedTile) -> None:
         """A tile of the slab in hand."""
@@ -118,12 +122,15 @@ class _DecodedVoxels:
             self._slab = np.empty(shape, self._original.dtype)
         self._slab[:, slice(*region.rows), slice(*region.columns)] = tile.decoded
         self._deviation += tile.deviation
+        self._tiles.append(tile.decoded_crc)
 
     def finish_slab(self) -> None:
         """All tiles of the slab were added."""
         if self._slab is not None:
             self._digest.update(little_endian(self._slab))
             self._slab = None
+            self.checksums.append(tuple(self._tiles))
+            self._tiles = []
 
     @property
     def sha256(self) -> str:
@@ -139,7 +146,7 @@ class _DecodedVoxels:
                 f"{plan.codec.title} left {self._deviation.broken:,} voxels further from the original than they may "
                 "be, so nothing was kept; choose another codec and report this."
             )
-        return Guarantee.measured(plan.tolerance, self._deviation, finite_range(self._original))
+        return Guarantee.measured(plan.tolerance, self._deviation, plan.data_range)
 
 
 def _checked_header(header: Header) -> bytes:

@@ -73,9 +73,15 @@ class MedCompressLogic:
         name: str | None = None,
         threads: int | None = None,
         progress: ProgressCallback | None = None,
+        acceptRounding: bool = False,
     ) -> Any:
-        """A new node in the scene from an `.mcz`, named as the original was, or as given."""
-        image = compression.decompress(path, threads=threads, progress=progress)
+        """A new node in the scene from an `.mcz`, named as the original was, or as given.
+
+        Args:
+            acceptRounding: load a file with loss even where this decoder rounds otherwise than the one its
+                bound was checked with.
+        """
+        image = compression.decompress(path, threads=threads, progress=progress, accept_rounding=acceptRounding)
         fallback = os.path.splitext(os.path.basename(os.fspath(path)))[0]
         return image_to_node(image, slicer.mrmlScene, name or image.name or fallback)
 

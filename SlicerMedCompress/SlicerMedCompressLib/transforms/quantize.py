@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,11 +37,11 @@ class Quantize(Transform):
     levels: int
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.origin) and np.isfinite(self.step) and self.step > 0):
+        if not (abs(self.origin) < math.inf and 0 < self.step < math.inf):
             raise ValueError("Quantization needs a finite origin and a positive step.")
-        if not 1 <= self.levels <= MAXIMUM_LEVELS:
-            raise ValueError(f"Quantization to {self.levels} levels is not possible.")
-        if self._whole and not abs(self.origin) <= MAXIMUM_LEVELS >= self.step:
+        if not 1 <= self.levels <= MAXIMUM_LEVELS or self.packed.itemsize > max(2, np.dtype(self.dtype).itemsize):
+            raise ValueError(f"Quantization of {self.dtype} to {self.levels} levels is not possible.")
+        if self._whole and not abs(self.origin) < MAXIMUM_LEVELS > self.step:
             raise ValueError("The origin or step of a quantization is beyond 64 bits.")
 
     @property
