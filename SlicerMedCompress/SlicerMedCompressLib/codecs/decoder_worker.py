@@ -78,7 +78,7 @@ def _decode(stream: bytes, decoder: str, shape: list[int], dtype: str) -> bytes:
 
 
 def _squeezed(shape: Shape) -> Shape:
-    """As in float_blocks.py, which cannot be imported here."""
+    """As in float_codec.py, which cannot be imported here."""
     return tuple(length for length in shape if length > 1) or (1,)
 
 

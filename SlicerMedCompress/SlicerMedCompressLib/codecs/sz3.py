@@ -8,15 +8,14 @@ from typing import ClassVar
 import numpy as np
 
 from ..tiling import TileShape
-from .base import Knob, LossyCodec
-from .float_blocks import decode_floats, encode_floats
-from .native import decoding_errors, encoding_errors
+from .base import Knob
+from .float_codec import FloatCodec
 
 SMALLEST, LARGEST = 1e-300, 1e300
 
 
 @dataclass(frozen=True)
-class Sz3(LossyCodec):
+class Sz3(FloatCodec):
     """SZ3 through imagecodecs: spline interpolation from coarse to fine, errors quantized, Huffman and Zstandard.
 
     Attributes:
@@ -26,10 +25,8 @@ class Sz3(LossyCodec):
     id: ClassVar[str] = "sz3"
     title: ClassVar[str] = "SZ3"
     family: ClassVar[str] = "3D prediction"
-    guarantee: ClassVar[str] = "bounded"
     license: ClassVar[str] = "BSD of UChicago Argonne, with acknowledgment (SZ3)"
     feature: ClassVar[str] = "SZ3"
-    sample_types: ClassVar[frozenset[str]] = frozenset({"float32", "float64"})
     knob: ClassVar[Knob] = Knob("tolerance", SMALLEST, LARGEST, "fidelity for size", "samples", whole=False)
     tolerance: float = 1.0
 
@@ -38,18 +35,9 @@ class Sz3(LossyCodec):
         """Large, because every tile brings its Huffman table."""
         return TileShape(32, 128, 128)
 
-    def encode(self, block: np.ndarray) -> bytes:
-        with encoding_errors(self.title):
-            return encode_floats(block, self.tolerance, self._encode)
-
     def _encode(self, block: np.ndarray) -> bytes:
         # A hair less: the library compares in the block's own precision.
         return bytes(self._library().sz3_encode(block, "abs", abs=self.tolerance * (1 - 2.0**-20)))
-
-    def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
-        self._library()
-        with decoding_errors(self.title):
-            return decode_floats(self.id, payload, shape, dtype)
 
     def with_step(self, step: float) -> tuple[Sz3, float]:
         # It rounds what is left of its prediction to multiples of twice the tolerance.

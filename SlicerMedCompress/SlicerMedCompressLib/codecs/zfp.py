@@ -9,16 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from ..tiling import TileShape
-from .base import Knob, LossyCodec
-from .float_blocks import decode_floats, encode_floats
-from .native import decoding_errors, encoding_errors
+from .base import Knob
+from .float_codec import FloatCodec
 
 LOSS_OF_TOLERANCE = 0.15
 """Measured: the step whose rounding loses as much, over the tolerance, which the errors never come near."""
 
 
 @dataclass(frozen=True)
-class Zfp(LossyCodec):
+class Zfp(FloatCodec):
     """libzfp through imagecodecs: blocks of 4 x 4 x 4 with a common exponent, a transform, bit planes.
 
     Attributes:
@@ -28,10 +27,8 @@ class Zfp(LossyCodec):
     id: ClassVar[str] = "zfp"
     title: ClassVar[str] = "ZFP"
     family: ClassVar[str] = "3D block transform"
-    guarantee: ClassVar[str] = "bounded"
     license: ClassVar[str] = "BSD-3-Clause (zfp)"
     feature: ClassVar[str] = "ZFP"
-    sample_types: ClassVar[frozenset[str]] = frozenset({"float32", "float64"})
     knob: ClassVar[Knob] = Knob("exponent", -1000, 1000, "fidelity for size: errors up to 2^exponent")
     exponent: int = 5
 
@@ -40,17 +37,8 @@ class Zfp(LossyCodec):
         """Any size does: blocks know nothing of one another."""
         return TileShape(16, 128, 128)
 
-    def encode(self, block: np.ndarray) -> bytes:
-        with encoding_errors(self.title):
-            return encode_floats(block, 2.0**self.exponent, self._encode)
-
     def _encode(self, block: np.ndarray) -> bytes:
         return bytes(self._library().zfp_encode(block, level=2.0**self.exponent, mode="a", numthreads=1))
-
-    def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
-        self._library()
-        with decoding_errors(self.title):
-            return decode_floats(self.id, payload, shape, dtype)
 
     def with_step(self, step: float) -> tuple[Zfp, float]:
         exponent = _power(step / LOSS_OF_TOLERANCE)

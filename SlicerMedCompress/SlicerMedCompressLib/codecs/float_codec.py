@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import struct
 import zlib
+from abc import abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
 from ..errors import CorruptStreamError
+from .base import LossyCodec
 from .decoder_process import PROCESSES
+from .native import decoding_errors, encoding_errors
 
 _HEADER = struct.Struct("<4I2B")
 _FINEST = {"float32": 2.0**-22, "float64": 2.0**-40}
@@ -22,6 +26,36 @@ _SMALLEST = {"float32": 2.0**-86, "float64": 2.0**-950}
 """Smallest tolerance: below, the scale factors of ZFP and SPERR leave the range of their arithmetic."""
 _LARGEST = 2.0**-10
 """Largest magnitude as a share of that of the type: above, sums in a transform may be infinite."""
+
+
+class FloatCodec(LossyCodec):
+    """A codec of float blocks whose library bounds errors and must not be trusted with damaged streams."""
+
+    guarantee: ClassVar[str] = "bounded"
+    sample_types: ClassVar[frozenset[str]] = frozenset({"float32", "float64"})
+
+    @property
+    @abstractmethod
+    def bound(self) -> float:
+        """Largest error of any sample."""
+
+    @property
+    def _coded_bound(self) -> float:
+        """What is asked of the library: at most ``bound``."""
+        return self.bound
+
+    @abstractmethod
+    def _encode(self, block: np.ndarray) -> bytes:
+        """The library's stream of a block without axes of length 1, but with one axis at least."""
+
+    def encode(self, block: np.ndarray) -> bytes:
+        with encoding_errors(self.title):
+            return encode_floats(block, self._coded_bound, self._encode)
+
+    def decode(self, payload: bytes, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+        self._library()
+        with decoding_errors(self.title):
+            return decode_floats(self.id, payload, shape, dtype)
 
 
 def encode_floats(block: np.ndarray, tolerance: float, encode: Callable[[np.ndarray], bytes]) -> bytes:
