@@ -319,6 +319,36 @@ def test_losses_that_make_no_sense_are_told_in_one_sentence(
     assert not (tmp_path / "a.mcz").exists()
 
 
+def test_an_image_is_no_region(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_image(
+        scalar(np.arange(12 * 40 * 44, dtype=np.int32).reshape(12, 40, 44), geometry=OBLIQUE), tmp_path / "b.nrrd"
+    )
+    how = ["--segmentation", tmp_path / "b.nrrd", "--roi-lossless", "--max-error", "2"]
+    assert run("compress", volume, tmp_path / "a.mcz", *how) == 1
+    assert "as an image has" in capsys.readouterr().err
+
+
+def test_a_region_may_be_a_compressed_segmentation(volume: Path, segmented: Path, tmp_path: Path) -> None:
+    assert run("compress", segmented, tmp_path / "labels.mcz", "-q") == 0
+    how = ["--segmentation", tmp_path / "labels.mcz", "--roi-lossless", "--max-error", "9"]
+    assert run("compress", volume, tmp_path / "a.mcz", *how, "-q") == 0
+    assert run("info", tmp_path / "a.mcz") == 0
+
+
+def test_a_file_that_rounds_otherwise_is_decoded_if_that_is_accepted(
+    volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("compress", volume, tmp_path / "a.mcz", "--max-error", "2", "-q") == 0
+
+    def edit(header: dict) -> None:
+        header["decoded"][0][0] ^= 1
+
+    (tmp_path / "b.mcz").write_bytes(rebuilt((tmp_path / "a.mcz").read_bytes(), edit))
+    assert run("decompress", tmp_path / "b.mcz", tmp_path / "b.nrrd") == 1
+    assert "--accept-rounding" in capsys.readouterr().err
+    assert run("decompress", tmp_path / "b.mcz", tmp_path / "b.nrrd", "--accept-rounding") == 0
+
+
 def test_two_targets_are_wrong_usage(volume: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         run("compress", volume, tmp_path / "a.mcz", "--psnr", "40", "--ratio", "9")
@@ -347,6 +377,8 @@ def test_a_sweep_is_a_table_a_csv_and_a_picture(
     ("how", "told"),
     [
         (["--codecs", "gzip"], "no codec"),
+        (["--codecs", ","], "at least one codec"),
+        (["--codecs", "jpeg:30"], "write just jpeg"),
         (["--codecs", "jpegls", "--reference", "sperr"], "not among the codecs"),
         (["--codecs", "jpegls", "--csv", "{folder}/none/s.csv"], "Cannot write"),
     ],

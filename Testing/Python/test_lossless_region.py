@@ -125,6 +125,12 @@ def test_labels_are_chosen_by_their_value(dtype: str) -> None:
     assert np.array_equal(region_mask(drawn, volume(), ["1", "100"]), values != 0)
 
 
+def test_one_name_need_not_be_in_a_list() -> None:
+    values = ball() * np.uint8(12)
+    values[0, 0, :2] = 1, 2
+    assert np.array_equal(region_mask(labels(values), volume(), "12"), values == 12)
+
+
 def test_negative_labels_are_labels() -> None:
     values = -ball().astype(np.int16)
     assert np.array_equal(region_mask(labels(values), volume(), ["-1"]), values == -1)

@@ -101,8 +101,8 @@ def _labels(path: Path) -> Image:
         found = decompress(path)
     else:
         found = read_image(path, None if path.name.lower().endswith(".seg.nrrd") else Kind.LABEL)
-    if found.voxels.min() < 0 or len(np.unique(found.voxels)) > MOST_LABELS:
-        raise InputError(f'"{path}" has negative or very many values, as an image has; name a segmentation of it.')
+    if len(np.unique(found.voxels)) > MOST_LABELS:
+        raise InputError(f'"{path}" has over {MOST_LABELS} different values, as an image has; name a segmentation.')
     return found
 
 
