@@ -14,8 +14,17 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from SlicerMedCompressLib.presets import PRESETS
+from SlicerMedCompressLib.targets import MaxError, Psnr
+
+METHODS: dict[str, dict[str, Any]] = {
+    **{preset: {"preset": preset} for preset in PRESETS},
+    "bounded": {"target": MaxError(2)},
+    "sperr": {"codec": "sperr", "target": MaxError(2)},
+    "hevc": {"codec": "hevc", "target": Psnr(50)},
+}
 
 
 def peak() -> float:
@@ -23,7 +32,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def child(action: str, source: str, target: str, preset: str) -> None:
+def child(action: str, source: str, target: str, method: str) -> None:
     """Do it once on nothing much and once on the file; print the difference in volumes."""
     import numpy as np
 
@@ -32,35 +41,35 @@ def child(action: str, source: str, target: str, preset: str) -> None:
     from SlicerMedCompressLib.image import Image
 
     tiny = Image(np.arange(64, dtype=np.int16).reshape(1, 4, 4, 4, 1))
-    compress(tiny, target + ".tiny", preset=preset)
+    compress(tiny, target + ".tiny", **METHODS[method])
     decompress(target + ".tiny")
     if action == "compress":
         import SimpleITK  # noqa: F401
     before = peak()
     if action == "compress":
         image = read_image(source)
-        compress(image, target, preset=preset)
+        compress(image, target, **METHODS[method])
     else:
         image = decompress(source)
     print(f"{(peak() - before) / image.voxels.nbytes:.2f}")
 
 
 def main() -> None:
-    """Print a line a preset."""
+    """Print a line a method."""
     if len(sys.argv) == 5:
         child(*sys.argv[1:])
         return
     source = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
-        for preset in PRESETS:
-            target = os.fspath(Path(folder) / f"{preset}.mcz")
+        for method in METHODS:
+            target = os.fspath(Path(folder) / f"{method}.mcz")
             figures = [
                 subprocess.run(
-                    [sys.executable, __file__, *words, preset], capture_output=True, text=True, check=True
+                    [sys.executable, __file__, *words, method], capture_output=True, text=True, check=True
                 ).stdout.strip()
                 for words in (["compress", source, target], ["decompress", target, target])
             ]
-            print(f"{preset:>9}: compress {figures[0]} x the volume, decompress {figures[1]} x")
+            print(f"{method:>9}: compress {figures[0]} x the volume, decompress {figures[1]} x")
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ from typing import BinaryIO
 import numpy as np
 
 from .. import __version__
-from ..errors import UnsupportedImageError, VerificationError
+from ..errors import UnsupportedImageError
 from ..image import Image, little_endian
 from ..parallel import ordered_map
 from ..progress import Progress
 from ..tiling import Region
-from ..tolerance import Deviation
 from .archive import ArchiveWriter
+from .decoded_voxels import DecodedVoxels
 from .description import image_to_json
-from .guarantee import LOSSLESS, Guarantee
 from .header import (
     EXPANSION,
     FREE_BYTES,
@@ -32,7 +31,6 @@ from .header import (
     slab_name,
 )
 from .plan import Plan
-from .tile_coding import CodedTile
 
 
 def write_archive(
@@ -58,33 +56,18 @@ def _write(
     threads: int,
     progress: Progress,
 ) -> Header:
-    grid, coder, stage = plan.grid, plan.coder(image.voxels), f"Compressing with {plan.codec.title}"
+    decoded = DecodedVoxels(image.voxels)
     hashing = pool.submit(voxel_sha256, image.voxels) if plan.tolerance is None else None
-    decoded = _DecodedVoxels(image.voxels)
-    regions: Iterator[Region] = (tile for slab in range(grid.slab_count) for tile in grid.tiles_of_slab(slab))
-    coded = ordered_map(
-        pool, lambda region: (region, coder.encode(image.voxels, region, plan.tolerance)), regions, 3 * threads + 1
-    )
-    tables: list[tuple[Entry, ...]] = []
     try:
-        for slab in range(grid.slab_count):
-            blocks: list[tuple[Entry, bytes]] = []
-            for done, (region, tile) in enumerate(islice(coded, grid.tiles_in_slab), 1):
-                blocks.extend(tile.blocks)
-                decoded.add(region, tile)
-                progress.report((slab + done / grid.tiles_in_slab) / grid.slab_count, stage)
-            decoded.finish_slab()
-            tables.append(tuple(entry for entry, _ in blocks))
-            archive.add(slab_name(slab), (payload for _, payload in blocks))
+        tables = _write_tiles(archive, image.voxels, plan, decoded, pool, threads, progress)
     finally:
-        coded.close()
         sha256 = hashing.result() if hashing is not None else decoded.sha256
     header = Header(
         image_to_json(image),
         plan.codec,
         plan.pipeline,
-        grid,
-        tuple(tables),
+        plan.grid,
+        tables,
         sha256,
         f"MedCompress {__version__}",
         decoded.guarantee(plan),
@@ -101,52 +84,35 @@ def _write(
     return header
 
 
-class _DecodedVoxels:
-    """Hash and errors of what a reader will get, gathered tile by tile; nothing for lossless tiles."""
-
-    def __init__(self, original: np.ndarray) -> None:
-        self._original = original
-        self._digest = hashlib.sha256()
-        self._slab: np.ndarray | None = None
-        self._deviation = Deviation()
-        self._tiles: list[int] = []
-        self.checksums: list[tuple[int, ...]] = []
-        """CRC-32 of the decoded tiles of each slab."""
-
-    def add(self, region: Region, tile: CodedTile) -> None:
-        """A tile of the slab in hand."""
-        if tile.decoded is None:
-            return
-        if self._slab is None:
-            shape = (region.slices[1] - region.slices[0], *self._original.shape[2:])
-            self._slab = np.empty(shape, self._original.dtype)
-        self._slab[:, slice(*region.rows), slice(*region.columns)] = tile.decoded
-        self._deviation += tile.deviation
-        self._tiles.append(tile.decoded_crc)
-
-    def finish_slab(self) -> None:
-        """All tiles of the slab were added."""
-        if self._slab is not None:
-            self._digest.update(little_endian(self._slab))
-            self._slab = None
-            self.checksums.append(tuple(self._tiles))
-            self._tiles = []
-
-    @property
-    def sha256(self) -> str:
-        """Of the slabs so far."""
-        return self._digest.hexdigest()
-
-    def guarantee(self, plan: Plan) -> Guarantee:
-        """What was found; VerificationError if it is more than the plan allows."""
-        if plan.tolerance is None:
-            return LOSSLESS
-        if self._deviation.broken:
-            raise VerificationError(
-                f"{plan.codec.title} left {self._deviation.broken:,} voxels further from the original than they may "
-                "be, so nothing was kept; choose another codec and report this."
-            )
-        return Guarantee.measured(plan.tolerance, self._deviation, plan.data_range)
+def _write_tiles(
+    archive: ArchiveWriter,
+    voxels: np.ndarray,
+    plan: Plan,
+    decoded: DecodedVoxels,
+    pool: Executor,
+    threads: int,
+    progress: Progress,
+) -> tuple[tuple[Entry, ...], ...]:
+    """Code and write all slabs, gather what their tiles decode to, and return their table."""
+    grid, coder, stage = plan.grid, plan.coder(voxels), f"Compressing with {plan.codec.title}"
+    regions: Iterator[Region] = (tile for slab in range(grid.slab_count) for tile in grid.tiles_of_slab(slab))
+    coded = ordered_map(
+        pool, lambda region: (region, coder.encode(voxels, region, plan.tolerance)), regions, 3 * threads + 1
+    )
+    tables: list[tuple[Entry, ...]] = []
+    try:
+        for slab in range(grid.slab_count):
+            blocks: list[tuple[Entry, bytes]] = []
+            for done, (region, tile) in enumerate(islice(coded, grid.tiles_in_slab), 1):
+                blocks.extend(tile.blocks)
+                decoded.add(region, tile)
+                progress.report((slab + done / grid.tiles_in_slab) / grid.slab_count, stage)
+            decoded.finish_slab()
+            tables.append(tuple(entry for entry, _ in blocks))
+            archive.add(slab_name(slab), (payload for _, payload in blocks))
+    finally:
+        coded.close()
+    return tuple(tables)
 
 
 def _checked_header(header: Header) -> bytes:
