@@ -23,7 +23,7 @@ from .progress import Progress, ProgressCallback
 from .request import Request
 from .results import CompressResult
 from .sampling import Sample
-from .target_search import LARGE_SAMPLE, LARGE_SAMPLES, TargetSearch
+from .target_search import TargetSearch
 from .targets import SearchedTarget, Target
 from .tolerance import Tolerance
 from .transforms import Facts, analyse
@@ -160,8 +160,7 @@ def _write(
         chosen = 0.3
         source = Source.of(image, facts)
         plans = [plan for codec in request.codecs(image, facts) for plan in request.plans(source, codec, tolerance)]
-        sample = Sample.of(image, LARGE_SAMPLE, LARGE_SAMPLES)
-        plan = sample.smallest(plans, pool, progress.part(0, chosen))
+        plan = Sample.large_if_needed(image, plans).smallest(plans, pool, progress.part(0, chosen))
         if plan.is_lossless:
             # What may be lost is less than what losing it would save: the file says that it is identical.
             plan, tolerance = replace(plan, tolerance=None), None

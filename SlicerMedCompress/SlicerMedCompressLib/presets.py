@@ -21,11 +21,10 @@ from .container import Plan
 from .errors import MissingLibraryError, UnsupportedImageError
 from .image import Image, Kind
 from .progress import Progress
-from .sampling import Sample
-from .tiling import TileShape, grid_for
+from .sampling import SAMPLED_TILE, Sample
+from .tiling import grid_for
 from .transforms import Facts, pipelines
 
-SAMPLED_TILE = TileShape(8, 128, 128)
 SAMPLED_LABELS = Crackle().tile
 
 

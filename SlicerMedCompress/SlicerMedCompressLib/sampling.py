@@ -17,6 +17,12 @@ from .tiling import Grid, Region, TileShape, grid_for
 from .tolerance import Deviation
 
 SAMPLED_TILES = 4
+SAMPLED_TILE = TileShape(8, 128, 128)
+LARGE_SAMPLES = 2
+LARGE_SAMPLE = TileShape(16, 256, 256)
+"""Transforms and video need more of an image around them than predictors do."""
+LARGE_TILE = 1 << 18
+"""Voxels of a tile from which a codec counts among those."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +43,13 @@ class Sample:
         regions = sampled_regions(grid_for(image.voxels.shape[:4], tile), count)
         share = sum(_count(region) for region in regions) / (image.voxels.size // image.voxels.shape[-1])
         return cls(image, tuple(regions), share)
+
+    @classmethod
+    def large_if_needed(cls, image: Image, plans: Sequence[Plan]) -> Sample:
+        """A sample that is fair to all the plans' codecs, and no larger than that."""
+        if max(plan.codec.tile.voxels for plan in plans) > LARGE_TILE:
+            return cls.of(image, LARGE_SAMPLE, LARGE_SAMPLES)
+        return cls.of(image, SAMPLED_TILE)
 
     def measure(self, plans: Sequence[Plan], pool: Executor, progress: Progress) -> list[Outcome]:
         """What each plan makes of the sample; what it stores once for the image counts in proportion."""

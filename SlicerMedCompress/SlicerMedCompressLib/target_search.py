@@ -14,15 +14,11 @@ from .errors import UnreachableTargetError
 from .image import Image
 from .lossy_plans import Source, plan_with_step
 from .progress import Progress
-from .sampling import Outcome, Sample
+from .sampling import LARGE_SAMPLE, LARGE_SAMPLES, Outcome, Sample
 from .search import Trial, nearest, search
 from .targets import Psnr, SearchedTarget
-from .tiling import TileShape
 from .tolerance import Tolerance
 
-LARGE_SAMPLE = TileShape(16, 256, 256)
-"""Transforms and video need more of an image around them than predictors do."""
-LARGE_SAMPLES = 2
 SAMPLE_TRIALS = 8
 WHOLE_TRIALS = 8
 LIMITS = (-20.0, 1.5)

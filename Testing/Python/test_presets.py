@@ -9,8 +9,8 @@ from generated_images import head, scalar
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import compress_in_memory
 from SlicerMedCompressLib.image import Image, Kind
-from SlicerMedCompressLib.presets import PRESETS, SAMPLED_TILE
-from SlicerMedCompressLib.sampling import SAMPLED_TILES, sampled_regions
+from SlicerMedCompressLib.presets import PRESETS
+from SlicerMedCompressLib.sampling import SAMPLED_TILE, SAMPLED_TILES, sampled_regions
 from SlicerMedCompressLib.tiling import grid_for
 
 

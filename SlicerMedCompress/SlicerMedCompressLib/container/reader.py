@@ -261,7 +261,8 @@ class Reader:
         if promises and not self._accept_rounding:
             raise self._archive.corrupt(
                 f"it was coded with {there}, and this {here} rounds otherwise, so what it promises cannot be vouched "
-                "for; decode it where it was written, or accept the rounding (--accept-rounding; in Slicer acceptRounding=True)"
+                "for; decode it where it was written, or accept the rounding (--accept-rounding; in Slicer "
+                "acceptRounding=True)"
             )
         if not self._is_rounded:
             self._is_rounded = True
