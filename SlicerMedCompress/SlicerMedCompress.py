@@ -42,8 +42,8 @@ class SlicerMedCompress(ScriptedLoadableModule):
         parent.contributors = ["MedCompress developers"]
         parent.helpText = _(
             "Compress volumes, segmentations and sequences without loss to a .mcz file, and load it again. "
-            "Every file is decoded and compared before it takes its place. From the Python console also with a "
-            "largest error, a PSNR or a size, and with segments that stay exact."
+            "Every file is decoded and compared before it takes its place. It may also lose what a largest error, a "
+            "PSNR or a size allow; from the Python console with segments that stay exact."
         )
         parent.acknowledgementText = _(
             "Built on libjxl, OpenJPH, CharLS, OpenJPEG, libjpeg-turbo, SPERR, SZ3, ZFP, Zstandard, Blosc2, pcodec, "
@@ -62,6 +62,8 @@ class SlicerMedCompressParameterNode:
 
     inputNode: slicer.vtkMRMLNode
     preset: str = "balanced"
+    target: str = ""
+    targetValue: float = 2.0
     outputPath: str = ""
 
 

@@ -1,4 +1,4 @@
-"""The panel: choose a node, a preset and a file, press Apply."""
+"""The panel: choose a node, a preset or what may be lost, and a file, press Apply."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from .errors import Cancelled
 from .presets import PRESETS
 from .scene.conversion import is_supported
 from .scene.dependencies import ensure_installed
+from .targets import BitsPerVoxel, MaxError, Psnr, Ratio, Target
 
 SUFFIX = ".mcz"
+TARGETS: dict[str, tuple[str, type[Target] | None, float]] = {
+    "": ("Nothing", None, 2.0),
+    "maxError": ("Up to a largest error in stored units (HU for CT)", MaxError, 2.0),
+    "psnr": ("As a PSNR in dB allows", Psnr, 45.0),
+    "ratio": ("As a ratio of sizes needs", Ratio, 15.0),
+    "bitsPerVoxel": ("As bits per voxel need", BitsPerVoxel, 1.5),
+}
+"""What the parameter node calls a target: its text, its class, and the number to start from."""
 
 
 class MedCompressPanel:
@@ -31,8 +40,12 @@ class MedCompressPanel:
         for preset in PRESETS.values():
             ui.presetComboBox.addItem(f"{preset.title}: {preset.description}", preset.id)
         ui.presetComboBox.currentIndex = list(PRESETS).index("balanced")
+        for name, (text, _, _) in TARGETS.items():
+            ui.targetComboBox.addItem(text, name)
         ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onInputChanged)
         ui.presetComboBox.connect("currentIndexChanged(int)", self.onSettingChanged)
+        ui.targetComboBox.connect("currentIndexChanged(int)", self.onTargetChanged)
+        ui.targetSpinBox.connect("valueChanged(double)", self.onSettingChanged)
         ui.outputPathEdit.connect("textChanged(QString)", self.onSettingChanged)
         ui.applyButton.connect("clicked(bool)", self.onApply)
         self.updateApply()
@@ -55,6 +68,9 @@ class MedCompressPanel:
             self.ui.inputSelector.setCurrentNode(shown.inputNode)
             if shown.preset in PRESETS:
                 self.ui.presetComboBox.currentIndex = list(PRESETS).index(shown.preset)
+            if shown.target in TARGETS:
+                self.ui.targetComboBox.currentIndex = list(TARGETS).index(shown.target)
+            self.ui.targetSpinBox.value = shown.targetValue
             self.ui.outputPathEdit.text = shown.outputPath
             self.parameterNode = shown
         self.updateApply()
@@ -63,19 +79,37 @@ class MedCompressPanel:
         """A node was chosen: remember it and check whether it can be compressed."""
         self.onSettingChanged()
 
+    def onTargetChanged(self, *_: object) -> None:
+        """Another kind of loss was chosen: its number starts from a usual one."""
+        if self.parameterNode is not None:
+            self.ui.targetSpinBox.value = TARGETS[self.targetName()][2]
+        self.onSettingChanged()
+
     def onSettingChanged(self, *_: object) -> None:
         """Keep the settings in the scene and the Apply button up to date."""
         if self.parameterNode is not None:
             # All are read before any is written: writing shows the others as they were.
             node, preset, path = self.ui.inputSelector.currentNode(), self.preset(), self.ui.outputPathEdit.text
+            target, value = self.targetName(), float(self.ui.targetSpinBox.value)
             self.parameterNode.inputNode = node
             self.parameterNode.preset = preset
+            self.parameterNode.target = target
+            self.parameterNode.targetValue = value
             self.parameterNode.outputPath = path
         self.updateApply()
 
     def preset(self) -> str:
         """The chosen preset's id."""
         return list(PRESETS)[max(0, int(self.ui.presetComboBox.currentIndex))]
+
+    def targetName(self) -> str:
+        """The chosen target's name in the parameter node; empty for none."""
+        return list(TARGETS)[max(0, int(self.ui.targetComboBox.currentIndex))]
+
+    def target(self) -> Target | None:
+        """What may be lost; None for nothing."""
+        kind = TARGETS[self.targetName()][1]
+        return None if kind is None else kind(float(self.ui.targetSpinBox.value))
 
     def isValid(self) -> tuple[bool, str]:
         """Whether Apply can run, and what it will do or what is missing."""
@@ -90,6 +124,8 @@ class MedCompressPanel:
 
     def updateApply(self) -> None:
         """Enable Apply or say in its tooltip why not."""
+        loses = self.targetName() != ""
+        self.ui.targetSpinBox.enabled, self.ui.presetComboBox.enabled = loses, not loses
         valid, reason = self.isValid()
         self.ui.applyButton.enabled = valid
         self.ui.applyButton.toolTip = reason
@@ -118,8 +154,10 @@ class MedCompressPanel:
             slicer.app.processEvents()
             return not dialog.wasCanceled
 
+        target = self.target()
+        how = {"preset": self.preset()} if target is None else {"target": target}
         try:
-            return str(self.logic.compress(node, path, preset=self.preset(), progress=progress))
+            return str(self.logic.compress(node, path, progress=progress, **how))
         except Cancelled as cancelled:
             return str(cancelled)
         finally:

@@ -220,7 +220,10 @@ def test_the_writer_says_why_it_cannot_write(module: Any, volume: Any, tmp_path:
 
 
 def test_the_panel_has_every_widget_that_its_ui_file_names(widget: Any) -> None:
-    for name in ("inputSelector", "presetComboBox", "outputPathEdit", "applyButton", "resultLabel"):
+    for name in (
+        *("inputSelector", "presetComboBox", "targetComboBox", "targetSpinBox"),
+        *("outputPathEdit", "applyButton", "resultLabel"),
+    ):
         assert hasattr(widget.ui, name), name
     assert widget.ui.presetComboBox.count >= 2
 
@@ -250,6 +253,49 @@ def test_apply_writes_the_file_and_shows_the_result(widget: Any, volume: Any, tm
     assert "verified" in widget.ui.resultLabel.text
     assert [dialog.closed for dialog in standin.dialogs] == [True]
     assert standin.questions == standin.errors == []
+
+
+def choose_loss(widget: Any, name: str, value: float) -> None:
+    targets = widget.ui.targetComboBox
+    targets.currentIndex = next(number for number, (_, data) in enumerate(targets.items) if data == name)
+    widget.ui.targetSpinBox.value = value
+
+
+def test_nothing_is_lost_unless_that_is_chosen(widget: Any) -> None:
+    assert widget.ui.targetComboBox.currentData == ""
+    assert not widget.ui.targetSpinBox.enabled
+    assert widget.ui.presetComboBox.enabled
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("maxError", 3.0, "no voxel differs by more than 3"),
+        ("psnr", 45.0, "PSNR 4"),
+        ("ratio", 2.5, "ratio 2."),
+        ("bitsPerVoxel", 6.5, "6."),
+    ],
+)
+def test_what_is_chosen_to_be_lost_is_lost_and_told(
+    widget: Any, volume: Any, tmp_path: Path, name: str, value: float, told: str
+) -> None:
+    choose(widget, volume, tmp_path / "a.mcz")
+    choose_loss(widget, name, value)
+    assert widget.ui.targetSpinBox.enabled
+    assert not widget.ui.presetComboBox.enabled
+    widget.ui.applyButton.click()
+    assert told in widget.ui.resultLabel.text
+    original, loaded = (
+        slicer.util.arrayFromVolume(node).astype(int) for node in (volume, widget.logic.load(str(tmp_path / "a.mcz")))
+    )
+    assert np.abs(original - loaded).max() > 0
+
+
+def test_another_kind_of_loss_starts_from_a_usual_number(widget: Any, volume: Any, tmp_path: Path) -> None:
+    choose(widget, volume, tmp_path / "a.mcz")
+    choose_loss(widget, "maxError", 7.0)
+    widget.ui.targetComboBox.currentIndex += 1
+    assert widget.ui.targetSpinBox.value == 45.0
 
 
 @pytest.mark.parametrize("before", [None, b"older"], ids=["new", "replacing"])
@@ -340,9 +386,12 @@ def test_settings_come_back_from_the_scene(module: Any, widget: Any, volume: Any
     choose(widget, volume, tmp_path / "a.mcz")
     presets = widget.ui.presetComboBox
     presets.currentIndex = next(number for number, (_, data) in enumerate(presets.items) if data == "fast")
+    choose_loss(widget, "psnr", 51.5)
     widget.exit()
     other = module.SlicerMedCompressWidget(WidgetParent())
     other.setup()
+    assert other.ui.targetComboBox.currentData == "psnr"
+    assert other.ui.targetSpinBox.value == 51.5
     assert other.ui.inputSelector.currentNode() is volume
     assert other.ui.outputPathEdit.text == str(tmp_path / "a.mcz")
     assert other.ui.presetComboBox.currentData == "fast"
