@@ -253,7 +253,7 @@ def test_every_codec_describes_itself() -> None:
 
 def test_this_python_has_the_codecs_it_can_have() -> None:
     missing = set(CODECS) - set(INSTALLED)
-    assert missing <= ({"htj2k", "pcodec"} if sys.version_info < (3, 11) else set())
+    assert missing <= ({"htj2k", "htj2k-lossy", "pcodec", "sz3"} if sys.version_info < (3, 11) else set())
 
 
 def test_a_library_built_without_the_codec_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,3 +279,9 @@ def test_reading_a_size_from_anything_gives_a_size_or_an_error(reader: object, d
         except CorruptStreamError:
             continue
         assert len(size) == 3
+
+
+def test_a_library_that_is_too_old_to_be_safe_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    monkeypatch.setattr(imagecodecs, "sz3_version", lambda: "sz3 3.1.8")
+    assert "pip install --upgrade imagecodecs" in str(CODECS["sz3"].unavailable_reason())

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from types import ModuleType
 from typing import ClassVar
 
 import numpy as np
 
+from ..errors import MissingLibraryError
 from ..tiling import TileShape
 from .base import Knob
 from .float_codec import FloatCodec
 
 SMALLEST, LARGEST = 1e-300, 1e300
+OLDEST = (3, 3)
+"""Version of SZ3; 3.1 corrupts memory as it encodes small blocks."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,18 @@ class Sz3(FloatCodec):
     def tile(self) -> TileShape:
         """Large, because every tile brings its Huffman table."""
         return TileShape(32, 128, 128)
+
+    @classmethod
+    def _library(cls) -> ModuleType:
+        """imagecodecs, if its SZ3 is one that does not write beyond its memory."""
+        found = super()._library()
+        version = tuple(int(part) for part in re.findall(r"\d+", str(found.sz3_version())[3:])[:2])
+        if version < OLDEST:
+            raise MissingLibraryError(
+                f"The codec {cls.title} of imagecodecs {found.__version__} is an old one that can end the program "
+                'on small blocks: update it with "pip install --upgrade imagecodecs". Other codecs still work.'
+            )
+        return found
 
     def _encode(self, block: np.ndarray) -> bytes:
         # A hair less: the library compares in the block's own precision.
