@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 
 Span = tuple[int, int]
+PART_SAMPLES = 1 << 17
 THIN_TILE_VOXELS = 1 << 18
 """Voxels of a tile where an image has fewer slices than a tile likes: a CT slice is not cut."""
 TALLEST_PICTURE = 32767
@@ -112,6 +113,17 @@ class Grid:
 
 def _cut(length: int, parts: int, part: int) -> Span:
     return length * part // parts, length * (part + 1) // parts
+
+
+def parts_of(tile: np.ndarray) -> Iterator[slice]:
+    """Spans of the first axis of a tile that hold about PART_SAMPLES each, at least one slice.
+
+    Arithmetic in doubles goes over a tile part by part: large temporary arrays cost page faults, which
+    threads wait for one another to take.
+    """
+    step = max(1, PART_SAMPLES // max(1, tile[0].size))
+    for start in range(0, len(tile), step):
+        yield slice(start, min(start + step, len(tile)))
 
 
 def grid_for(shape: tuple[int, int, int, int], tile: TileShape) -> Grid:

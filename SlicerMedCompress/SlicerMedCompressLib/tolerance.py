@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .tiling import Region
+from .tiling import Region, parts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +116,15 @@ def differing_bits(original: np.ndarray, decoded: np.ndarray) -> np.ndarray:
 
 def deviation_of(original: np.ndarray, decoded: np.ndarray, tolerance: Tolerance, region: Region) -> Deviation:
     """Compare every sample of a tile (slice, row, column, component) with its original."""
+    found = NO_DEVIATION
+    for part in parts_of(original):
+        first = region.slices[0]
+        within = replace(region, slices=(first + part.start, first + part.stop))
+        found += _deviation_of_part(original[part], decoded[part], tolerance, within)
+    return found
+
+
+def _deviation_of_part(original: np.ndarray, decoded: np.ndarray, tolerance: Tolerance, region: Region) -> Deviation:
     errors = errors_of(original, decoded)
     magnitudes = np.abs(errors)
     inside = tolerance.exact_in(region)

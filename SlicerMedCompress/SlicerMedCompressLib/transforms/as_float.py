@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import CorruptStreamError
 from ..tiling import Region
-from .base import Transform
+from .base import Transform, in_parts
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,24 @@ class AsFloat(Transform):
         return self.packed, components
 
     def forward(self, tile: np.ndarray, region: Region) -> np.ndarray:
-        with np.errstate(over="ignore", under="ignore"):
-            samples = (tile / np.float64(self.step)).astype(self.packed)
-        return np.asarray(np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0))
+        return in_parts(self._samples_of, tile, self.packed)
 
     def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
+        return in_parts(self._values_of, tile, np.dtype(self.dtype))
+
+    def _samples_of(self, values: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore", under="ignore"):
+            samples = (values / np.float64(self.step)).astype(self.packed)
+        return np.asarray(np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0))
+
+    def _values_of(self, samples: np.ndarray) -> np.ndarray:
         dtype = np.dtype(self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            values = tile.astype(np.float64) * self.step
+            values = samples.astype(np.float64) * self.step
             if dtype.kind == "f":
-                return np.asarray(values.astype(dtype))
+                return values.astype(dtype)
         limits = np.iinfo(dtype)
-        rounded = np.nan_to_num(np.rint(values), nan=0.0)
-        return np.asarray(np.clip(rounded, limits.min, limits.max).astype(dtype))
+        return np.asarray(np.clip(np.nan_to_num(np.rint(values), nan=0.0), limits.min, limits.max))
 
     def to_json(self) -> dict[str, Any]:
         return {"type": self.dtype, "step": self.step}

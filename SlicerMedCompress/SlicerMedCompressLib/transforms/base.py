@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..tiling import Region
+from ..tiling import Region, parts_of
+
+
+def in_parts(convert: Callable[[np.ndarray], np.ndarray], tile: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """``convert`` applied to a tile (slice, row, column, component) a few slices at a time."""
+    result = np.empty(tile.shape, dtype)
+    for part in parts_of(tile):
+        result[part] = convert(tile[part])
+    return result
 
 
 class Transform(ABC):

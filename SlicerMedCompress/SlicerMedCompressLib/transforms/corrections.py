@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tiling import Region
+from ..tiling import Region, parts_of
 from ..tolerance import differing_bits, errors_of
 from .floats import OrderedBits
 from .planes import SplitPlanes
@@ -36,17 +36,22 @@ def corrections_of(original: np.ndarray, decoded: np.ndarray, allowed: np.ndarra
         original, decoded: tiles (slice, row, column, component) of one type.
         allowed: largest error of each voxel, stored units; broadcasts to the tile.
     """
+    numbers = np.empty(original.shape, f"u{original.dtype.itemsize}")
+    for part in parts_of(original):
+        some = allowed[part] if len(allowed) > 1 else allowed
+        numbers[part] = _zigzag(_lacking(original[part], decoded[part], some).astype(numbers.dtype))
+    return numbers if numbers.dtype.itemsize <= 2 else SplitPlanes(numbers.dtype.name).forward(numbers, _ANYWHERE)
+
+
+def _lacking(original: np.ndarray, decoded: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     errors = -errors_of(original, decoded)
     if original.dtype.kind == "f":
         # Where nothing is allowed the bits count: a zero must keep its sign.
         wrong = (np.isnan(errors) | (allowed == 0)) & differing_bits(original, decoded)
         wrong |= np.abs(errors) > allowed
-        difference = np.where(wrong, _ordered(original) - _ordered(decoded), 0)
-    else:
-        limit = np.floor(allowed)
-        difference = (errors - np.clip(errors, -limit, limit)).astype(np.int64)
-    numbers = _zigzag(difference.astype(f"u{original.dtype.itemsize}"))
-    return numbers if numbers.dtype.itemsize <= 2 else SplitPlanes(numbers.dtype.name).forward(numbers, _ANYWHERE)
+        return np.where(wrong, _ordered(original) - _ordered(decoded), 0)
+    limit = np.floor(allowed)
+    return np.asarray((errors - np.clip(errors, -limit, limit)).astype(np.int64))
 
 
 def corrected(decoded: np.ndarray, planes: np.ndarray) -> np.ndarray:

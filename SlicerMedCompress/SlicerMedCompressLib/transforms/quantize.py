@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import CorruptStreamError
 from ..tiling import Region
-from .base import Transform
+from .base import Transform, in_parts
 
 MAXIMUM_LEVELS = 1 << 64
 
@@ -59,38 +59,43 @@ class Quantize(Transform):
         return self.packed, components
 
     def forward(self, tile: np.ndarray, region: Region) -> np.ndarray:
-        if self._whole:
-            return self._forward_whole(tile)
-        with np.errstate(invalid="ignore", over="ignore"):
-            indices = np.rint((tile.astype(np.float64) - self.origin) / self.step)
-        if tile.dtype.kind == "f":
-            indices[~np.isfinite(tile)] = 0.0
-        return np.asarray(np.clip(indices, 0.0, min(float(self.levels - 1), 2.0**63)).astype(self.packed))
+        return in_parts(self._indices_of_whole if self._whole else self._indices_of, tile, self.packed)
 
-    def _forward_whole(self, tile: np.ndarray) -> np.ndarray:
+    def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
+        return in_parts(self._whole_values_of if self._whole else self._values_of, tile, np.dtype(self.dtype))
+
+    def _indices_of(self, values: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore", over="ignore"):
+            indices = np.rint((values.astype(np.float64) - self.origin) / self.step)
+        if values.dtype.kind == "f":
+            indices[~np.isfinite(values)] = 0.0
+        return np.asarray(np.clip(indices, 0.0, min(float(self.levels - 1), 2.0**63)))
+
+    def _values_of(self, indices: np.ndarray) -> np.ndarray:
+        dtype = np.dtype(self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = indices.astype(np.float64) * self.step + self.origin
+            if dtype.kind == "f":
+                return values.astype(dtype)
+        limits = np.iinfo(dtype)
+        return np.clip(np.rint(values), limits.min, limits.max)
+
+    def _indices_of_whole(self, values: np.ndarray) -> np.ndarray:
         # Distances from the origin modulo 2^64 are exact for every type.
-        distance = tile.astype(np.uint64) - np.uint64(int(self.origin) % MAXIMUM_LEVELS)
+        distance = values.astype(np.uint64) - np.uint64(int(self.origin) % MAXIMUM_LEVELS)
         step = np.uint64(self.step)
         indices = distance // step
         indices += (distance - indices * step) > np.uint64(int(self.step) // 2)
-        return np.asarray(np.minimum(indices, np.uint64(self.levels - 1)).astype(self.packed))
+        return np.asarray(np.minimum(indices, np.uint64(self.levels - 1)))
 
-    def inverse(self, tile: np.ndarray, region: Region) -> np.ndarray:
+    def _whole_values_of(self, indices: np.ndarray) -> np.ndarray:
         dtype = np.dtype(self.dtype)
-        if self._whole:
-            top = np.uint64(max(0, int(np.iinfo(dtype).max) - int(self.origin)))
-            step = np.uint64(self.step)
-            # The index above the last whole step stands for the largest value of the type; capped before
-            # it is multiplied, because a hostile index must not wrap round.
-            indices = tile.astype(np.uint64)
-            distance = np.where(indices > top // step, top, np.minimum(indices, top // step) * step)
-            return np.asarray((distance + np.uint64(int(self.origin) % MAXIMUM_LEVELS)).astype(dtype))
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = tile.astype(np.float64) * self.step + self.origin
-            if dtype.kind == "f":
-                return np.asarray(values.astype(dtype))
-        limits = np.iinfo(dtype)
-        return np.asarray(np.clip(np.rint(values), limits.min, limits.max).astype(dtype))
+        top, step = np.uint64(max(0, int(np.iinfo(dtype).max) - int(self.origin))), np.uint64(self.step)
+        # The index above the last whole step stands for the largest value of the type; capped before
+        # it is multiplied, because a hostile index must not wrap round.
+        wide = indices.astype(np.uint64)
+        distance = np.where(wide > top // step, top, np.minimum(wide, top // step) * step)
+        return (distance + np.uint64(int(self.origin) % MAXIMUM_LEVELS)).astype(dtype)
 
     def to_json(self) -> dict[str, Any]:
         return {"type": self.dtype, "origin": self.origin, "step": self.step, "levels": self.levels}
