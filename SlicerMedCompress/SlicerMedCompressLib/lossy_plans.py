@@ -179,7 +179,9 @@ def _with_own_bound(source: Source, codec: LossyCodec, tolerance: Tolerance) -> 
         tuned = codec.with_bound(math.floor(source.capped(tolerance.bound)))
         if tuned is None or not source.is_integer or source.range > codec.levels - 1:
             return []
-        return [source.plan(tuned, [Offset(source.dtype.name, int(source.minimum), int(source.maximum))], tolerance)]
+        # Not an offset: what decodes to more than the type holds must not wrap round.
+        shifted = _whole_quantization(source.dtype.name, int(source.minimum), int(source.maximum), 1)
+        return [source.plan(tuned, [shifted], tolerance)]
     # Rounding to the next integer turns a bound below n + 1/2 into n.
     bound = source.capped(tolerance.bound)
     bound = math.floor(bound) + 0.49 if source.is_integer else bound

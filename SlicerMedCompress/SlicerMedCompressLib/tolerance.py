@@ -140,7 +140,8 @@ def _deviation_of_part(original: np.ndarray, decoded: np.ndarray, tolerance: Tol
             count=errors.size,
             maximum=float(magnitudes.max(initial=0.0)),
             total=float(errors.sum()),
-            square=float(np.vdot(errors, errors)),
+            # Not a BLAS product: its own threads would be in the way of those that code tiles.
+            square=float(np.square(errors).sum()),
             broken=int(np.count_nonzero(broken)),
             exact=0 if inside is None else int(np.count_nonzero(inside)) * original.shape[-1],
             share=_largest_share(magnitudes, original[counted]) if tolerance.relative else 0.0,

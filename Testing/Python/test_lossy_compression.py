@@ -232,6 +232,16 @@ def test_floats_of_any_magnitude_reach_a_psnr_or_are_told(codec: str, factor: fl
     assert result.psnr == pytest.approx(40, abs=0.3)
 
 
+@pytest.mark.parametrize("dtype", [dtype for dtype in TYPES if dtype.kind in "iu" and dtype.itemsize < 4], ids=str)
+def test_errors_at_the_ends_of_a_type_do_not_wrap_round(dtype: np.dtype) -> None:
+    limits = np.iinfo(dtype)
+    random = np.random.default_rng(0)
+    voxels = np.where(random.random((6, 40, 40)) < 0.5, limits.max - random.integers(0, 4, (6, 40, 40)), limits.min + 1)
+    for codec in CODED:
+        decoded, _ = through_memory(scalar(voxels.astype(dtype)), codec=codec, target=MaxError(3))
+        assert largest_error(voxels.astype(dtype), decoded[0, ..., 0]) <= 3, codec
+
+
 def test_a_bound_beyond_what_8_bits_of_jpeg_ls_allow_is_kept() -> None:
     voxels = (SMALL % 256).astype(np.uint8)
     decoded, _ = through_memory(scalar(voxels), codec="jpegls-near", target=MaxError(200))
