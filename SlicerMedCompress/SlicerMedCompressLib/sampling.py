@@ -21,6 +21,7 @@ SAMPLED_TILE = TileShape(8, 128, 128)
 LARGE_SAMPLES = 2
 LARGE_SAMPLE = TileShape(16, 256, 256)
 """Transforms and video need more of an image around them than predictors do."""
+MANY_TILES = 4
 LARGE_TILE = 1 << 18
 """Voxels of a tile from which a codec counts among those."""
 
@@ -72,11 +73,14 @@ class Sample:
         return plans[sizes.index(min(sizes))]
 
     def _coded(self, plan: Plan, region: Region) -> Outcome:
-        try:
-            tile = plan.coder(self.image.voxels).encode(self.image.voxels, region, plan.tolerance)
-        except EncodingError:
-            return Outcome(math.inf, Deviation())
-        return Outcome(sum(len(payload) for _, payload in tile.blocks), tile.deviation)
+        coder, found = plan.coder(self.image.voxels), Outcome(0.0, Deviation())
+        for part in _tiles_of(region, plan.codec.tile):
+            try:
+                tile = coder.encode(self.image.voxels, part, plan.tolerance)
+            except EncodingError:
+                return Outcome(math.inf, Deviation())
+            found += Outcome(sum(len(payload) for _, payload in tile.blocks), tile.deviation)
+        return found
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,19 @@ def sampled_regions(grid: Grid, count: int = SAMPLED_TILES) -> list[Region]:
     # Not always the centre of the image: steps through the tiles of the slab's middle third.
     return [
         tiles[(len(tiles) // 2 + step * (1 + grid.stripes // 4)) % len(tiles)] for step, tiles in enumerate(regions)
+    ]
+
+
+def _tiles_of(region: Region, tile: TileShape) -> list[Region]:
+    """A region as a codec would cut it if it were an image: whole, unless it is much larger than its tiles."""
+    if _count(region) < MANY_TILES * tile.voxels:
+        return [region]
+    grid, starts = grid_for((1, *region.shape), tile), (region.slices[0], region.rows[0], region.columns[0])
+    return [
+        Region(region.frame, *((start + span[0], start + span[1]) for start, span in zip(starts, spans, strict=True)))
+        for slab in range(grid.slab_count)
+        for part in grid.tiles_of_slab(slab)
+        for spans in [(part.slices, part.rows, part.columns)]
     ]
 
 

@@ -10,8 +10,8 @@ from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import compress_in_memory
 from SlicerMedCompressLib.image import Image, Kind
 from SlicerMedCompressLib.presets import PRESETS
-from SlicerMedCompressLib.sampling import SAMPLED_TILE, SAMPLED_TILES, sampled_regions
-from SlicerMedCompressLib.tiling import grid_for
+from SlicerMedCompressLib.sampling import SAMPLED_TILE, SAMPLED_TILES, _tiles_of, sampled_regions
+from SlicerMedCompressLib.tiling import Region, TileShape, grid_for
 
 
 def size(image: Image, **how: object) -> int:
@@ -52,3 +52,13 @@ def test_every_codec_of_a_preset_is_registered() -> None:
     for preset in PRESETS.values():
         for codec in (*preset.labels, *preset.integers, *preset.floats):
             assert CODECS[codec.id] is type(codec)
+
+
+def test_a_large_sample_is_cut_as_a_codec_would_cut_it() -> None:
+    region = Region(1, (4, 20), (100, 356), (0, 256))
+    whole = _tiles_of(region, TileShape(16, 256, 256))
+    parts = _tiles_of(region, TileShape(6, 64, 96))
+    assert whole == [region]
+    assert len(parts) > 4
+    assert sum(np.prod(part.shape) for part in parts) == 16 * 256 * 256
+    assert all(part.intersection(region) == part for part in parts)
