@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,8 +78,13 @@ class CompressResult:
         return (
             f"{where}{readable_bytes(self.original_bytes)} -> {readable_bytes(self.compressed_bytes)}, "
             f"ratio {self.ratio:.2f}, {self.bits_per_voxel:.3f} bits per voxel, "
-            f"{self.megabytes_per_second:.3g} MB/s, {self.codec} ({proof})"
+            f"{self.megabytes_per_second:.3g} MB/s, {readable_setting(self.codec)} ({proof})"
         )
+
+
+def readable_setting(codec: str) -> str:
+    """A codec as it is named, with long fractions of its setting shortened: htj2k-lossy:111."""
+    return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.4g}", codec)
 
 
 def readable_bytes(count: int) -> str:

@@ -63,6 +63,11 @@ def test_info_tells_what_a_file_holds(volume: Path, tmp_path: Path, capsys: pyte
     facts = json.loads(capsys.readouterr().out)
     assert facts["shape"] == [1, 12, 40, 44, 1]
     assert facts["codec"] == {"id": "jpegls"}
+    run("compress", volume, tmp_path / "b.mcz", "--max-error", "2", "-q")
+    capsys.readouterr()
+    assert run("info", tmp_path / "b.mcz") == 0
+    lines = {line[:24].strip(): line[24:].strip() for line in capsys.readouterr().out.splitlines()}
+    assert (lines["kind"], lines["bound"], lines["maximum error"]) == ("scalar", "2", "2")
     assert run("info", tmp_path / "a.mcz") == 0
     assert "identical to the original" in capsys.readouterr().out
 

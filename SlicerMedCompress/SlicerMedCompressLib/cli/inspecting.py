@@ -37,7 +37,8 @@ def _info(options: argparse.Namespace) -> None:
         print(json.dumps(facts))
         return
     shown = {key: value for key, value in facts.items() if key != "errors" and value not in (None, "", {})}
-    for key, value in {**shown, **facts["errors"]}.items():
+    errors = {key: value for key, value in facts["errors"].items() if key != "kind"}
+    for key, value in {**shown, **errors}.items():
         print(f"{key.replace('_', ' '):<24} {_readable(value)}")
 
 

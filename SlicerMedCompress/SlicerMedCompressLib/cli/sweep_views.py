@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..codecs.base import library
+from ..results import readable_setting
 from ..sweep import Sweep, SweepPoint
 
 _HEADINGS = ("codec", "bits/voxel", "ratio", "PSNR dB", "SSIM", "max error", "encode MB/s", "decode MB/s", "BD-rate")
@@ -28,7 +29,7 @@ def sweep_table(found: Sweep) -> str:
 
 def _cells(point: SweepPoint, rate: str) -> tuple[str, ...]:
     return (
-        point.setting,
+        readable_setting(point.setting),
         f"{point.bits_per_voxel:.3f}",
         f"{point.ratio:.1f}",
         f"{point.psnr:.2f}",
