@@ -91,12 +91,17 @@ class Deviation:
 
     def psnr(self, data_range: float) -> float:
         """Peak signal-to-noise ratio in dB over a range in stored units; infinite for no error."""
-        if self.square == 0:
-            return math.inf
-        return 20 * math.log10(data_range / self.root_mean_square) if data_range > 0 else -math.inf
+        return psnr(self.root_mean_square, data_range)
 
 
 NO_DEVIATION = Deviation()
+
+
+def psnr(root_mean_square: float, data_range: float) -> float:
+    """Peak signal-to-noise ratio in dB of an error over a range of the same unit; infinite for no error."""
+    if root_mean_square == 0:
+        return math.inf
+    return 20 * math.log10(data_range / root_mean_square) if data_range > 0 else -math.inf
 
 
 def errors_of(original: np.ndarray, decoded: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.metadata
 import math
 from abc import ABC, abstractmethod
 from types import ModuleType
@@ -114,9 +115,14 @@ class Codec(ABC):
     def library_version(cls) -> str | None:
         """Version of the library that does the work, or None where it is missing."""
         try:
-            return str(getattr(cls._library(), "__version__", "unknown"))
+            found = getattr(cls._library(), "__version__", None)
         except MissingLibraryError:
             return None
+        try:
+            # Not every library tells its version itself.
+            return str(found or importlib.metadata.version(cls.package))
+        except importlib.metadata.PackageNotFoundError:
+            return "unknown"
 
     @classmethod
     def _library(cls) -> ModuleType:

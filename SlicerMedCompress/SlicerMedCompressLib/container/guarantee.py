@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..tolerance import Deviation, Tolerance
+from ..tolerance import Deviation, Tolerance, psnr
 
 LOSSLESS_JSON = {"kind": "lossless", "maximum_error": 0}
 LOSS_ATTRIBUTE = "MedCompress.Loss"
@@ -69,9 +69,7 @@ class Guarantee:
     @property
     def psnr(self) -> float:
         """Peak signal-to-noise ratio in dB over ``data_range``; infinite for no error."""
-        if self.root_mean_square_error == 0:
-            return math.inf
-        return 20 * math.log10(self.data_range / self.root_mean_square_error) if self.data_range > 0 else -math.inf
+        return psnr(self.root_mean_square_error, self.data_range)
 
     @property
     def sentence(self) -> str:
