@@ -35,11 +35,15 @@ class RescaleSlopes(Transform):
     slopes: tuple[float, ...]
     slices: int
 
-    def _slopes_of(self, region: Region) -> np.ndarray:
+    def of(self, region: Region) -> np.ndarray:
+        """The slopes of a region: one of all its slices, or one a slice."""
         if len(self.slopes) == 1:
-            return np.full((1, 1, 1, 1), self.slopes[0])
+            return np.array(self.slopes)
         first = region.frame * self.slices
-        return np.array(self.slopes[first + region.slices[0] : first + region.slices[1]]).reshape(-1, 1, 1, 1)
+        return np.array(self.slopes[first + region.slices[0] : first + region.slices[1]])
+
+    def _slopes_of(self, region: Region) -> np.ndarray:
+        return self.of(region).reshape(-1, 1, 1, 1)
 
     def output(self, dtype: np.dtype, components: int) -> tuple[np.dtype, int]:
         if dtype != np.dtype(self.dtype):

@@ -1,0 +1,189 @@
+"""Distributions of a voxel about its predicted centre, as integer tables, the same on every machine.
+
+A distribution has a width (73 levels, four an octave) and one of a few shapes. Its symbols are bins of equal
+size about the centre; of wide ones a bin holds 2, 4, 8 ... values, and the low bits follow uncoded. The last
+symbol says that the voxel lies further away; its value follows uncoded.
+
+Tables come from integer arithmetic alone: exp in fixed point by `decimal`, whose rounding is specified, and
+divisions of integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from functools import lru_cache
+
+import numpy as np
+
+from .linear import SUBVOXEL_BITS
+from .range_coder import PRECISION
+
+WIDTH_LEVELS = 73
+UNIT_WIDTH_LEVEL = 20
+"""Level n is of width 2^((n - 20) / 4) voxel units."""
+BINS = 96
+ESCAPE = BINS
+ENTRIES = BINS + 2
+Mixture = tuple[tuple[int, int], ...]
+SHAPES: tuple[Mixture, ...] = (
+    ((1, 0),),
+    ((12, 0), (4, 6)),
+    ((10, -2), (5, 3), (1, 10)),
+    ((14, -1), (2, 10)),
+    ((8, -4), (8, 3)),
+    ((5, -7), (8, 0), (3, 6)),
+    ((1, -3), (1, -3)),
+    ((6, -8), (9, 2), (1, 12)),
+)
+"""Each shape a mixture of logistics about one centre: (weight, width level relative to the distribution's)."""
+_FRACTION = 30
+_EXPONENT_BITS = 12
+
+
+def shift_of(level: int) -> int:
+    """Low bits that are not coded at a width level."""
+    return max(0, (level - UNIT_WIDTH_LEVEL) // 4 - 1)
+
+
+def phase_bits_of(level: int) -> int:
+    """Bits of the centre's fraction that tables of a width level tell apart: to a quarter of the width."""
+    return min(SUBVOXEL_BITS, max(0, 2 - (level - UNIT_WIDTH_LEVEL) // 4))
+
+
+@lru_cache(maxsize=1)
+def _powers() -> np.ndarray:
+    """2^-f for f in steps of 2^-12 from 0 to 1, in 2^-30."""
+    context = Context(prec=40)
+    two = Decimal(2)
+    return np.array(
+        [
+            int((context.power(two, Decimal(-step) / (1 << _EXPONENT_BITS)) * (1 << _FRACTION)).to_integral_value())
+            for step in range(1 << _EXPONENT_BITS)
+        ],
+        np.int64,
+    )
+
+
+@lru_cache(maxsize=256)
+def _rate(level: int) -> int:
+    """log2(e) over the width, for 1/64 of a voxel unit, in 2^-24."""
+    context = Context(prec=40)
+    width = context.power(Decimal(2), Decimal(level - UNIT_WIDTH_LEVEL) / 4)
+    log2e = context.divide(Decimal(1), context.ln(Decimal(2)))
+    return int((context.divide(log2e, width) * (1 << 18)).to_integral_value())
+
+
+def _logistic(edges: np.ndarray, level: int) -> np.ndarray:
+    """Cumulative logistic distribution at edges in 1/64 voxel units, in 2^-30."""
+    exponent = (np.abs(edges.astype(np.int64)) * _rate(level)) >> (24 - _EXPONENT_BITS)
+    whole = np.minimum(exponent >> _EXPONENT_BITS, 62)
+    power = _powers()[exponent & ((1 << _EXPONENT_BITS) - 1)] >> whole
+    one = np.int64(1) << _FRACTION
+    below = (power << _FRACTION) // (one + power)
+    return np.where(edges < 0, below, one - below)
+
+
+@lru_cache(maxsize=WIDTH_LEVELS * len(SHAPES))
+def tables(level: int, shape: int) -> np.ndarray:
+    """Cumulative frequencies (phase, ENTRIES), int32, from 0 to 2^PRECISION, each symbol at least 1.
+
+    Args:
+        level: width level. shape: index into SHAPES.
+    """
+    phases, shift = 1 << phase_bits_of(level), shift_of(level)
+    # Phase p of n: the centre lies p / n - 1/2 from the whole number it is nearest to; of one phase, on it.
+    centre = 64 * np.arange(phases) // phases - (32 if phases > 1 else 0)
+    bins = (np.arange(BINS + 1) - BINS // 2) << shift
+    edges = (64 * (bins - (1 << shift) // 2) - 32)[np.newaxis] - centre[:, np.newaxis]
+    mixture = SHAPES[shape]
+    total = sum(weight for weight, _ in mixture)
+    below = sum(weight * _logistic(edges, level + change) for weight, change in mixture) // total
+    inside = below - below[:, :1]
+    free = (1 << PRECISION) - (BINS + 1)
+    coded = ((inside * free) >> _FRACTION) + np.arange(BINS + 1)
+    return np.concatenate([coded, np.full((phases, 1), 1 << PRECISION)], axis=1).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class DistributionTable:
+    """The tables of an image, one a width level of the network, corrected to the image.
+
+    Attributes:
+        choices: (WIDTH_LEVELS, 2) int: width level and shape that stand in for each level of the network.
+        first_row, phase_bits, shifts: of each level of the network, int32.
+        cumulative: int32 (row, ENTRIES). keys: int32, all rows' symbols in one ascending list, for one search:
+            row x 2^PRECISION + cumulative frequency.
+    """
+
+    choices: np.ndarray
+    first_row: np.ndarray
+    phase_bits: np.ndarray
+    shifts: np.ndarray
+    cumulative: np.ndarray
+    keys: np.ndarray
+
+    @classmethod
+    def of(cls, choices: np.ndarray) -> DistributionTable:
+        """The tables for these choices; ValueError if one is out of range."""
+        if choices.shape != (WIDTH_LEVELS, 2) or choices.min() < 0:
+            raise ValueError("a distribution is chosen that does not exist")
+        if choices[:, 0].max() >= WIDTH_LEVELS or choices[:, 1].max() >= len(SHAPES):
+            raise ValueError("a distribution is chosen that does not exist")
+        found = [tables(int(level), int(shape)) for level, shape in choices]
+        rows = np.array([len(table) for table in found])
+        cumulative = np.concatenate(found)
+        keys = (np.arange(len(cumulative))[:, np.newaxis] << PRECISION) + cumulative[:, :-1]
+        return cls(
+            choices,
+            (np.cumsum(rows) - rows).astype(np.int32),
+            np.array([phase_bits_of(int(level)) for level in choices[:, 0]], np.int32),
+            np.array([shift_of(int(level)) for level in choices[:, 0]], np.int32),
+            cumulative,
+            keys.astype(np.int32).reshape(-1),
+        )
+
+    def locate(self, centre: np.ndarray, level: np.ndarray, largest: int) -> Located:
+        """Where voxels lie in the tables.
+
+        Args:
+            centre: int (voxel,), 1/32 units. level: int (voxel,). largest: greatest voxel value.
+        """
+        bits, shift = self.phase_bits[level], self.shifts[level]
+        step = 32 >> bits
+        rounded = ((centre + (step >> 1)) // step) * step
+        base = (rounded + 16) >> SUBVOXEL_BITS
+        phase = np.where(bits > 0, (rounded - (base << SUBVOXEL_BITS) + 16) // step, 0)
+        origin = base - ((np.int64(1) << shift) >> 1) - (np.int64(BINS // 2) << shift)
+        lowest = np.clip(-origin >> shift, 0, BINS - 1)
+        highest = np.clip((largest - origin) >> shift, lowest, BINS - 1)
+        return Located(self.first_row[level] + phase, origin, shift, lowest, highest)
+
+    def intervals(self, located: Located, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Start and size of symbols in cumulative frequencies.
+
+        No voxel is below 0 or above the largest: what a distribution has there belongs to the last
+        bins that hold voxels.
+        """
+        row = self.cumulative[located.row]
+        numbers = np.arange(len(symbols))
+        start = np.where(symbols == located.lowest, 0, row[numbers, symbols])
+        last = np.where(symbols == located.highest, ESCAPE, symbols + 1)
+        return start, row[numbers, last] - start
+
+    def symbols(self, located: Located, target: np.ndarray) -> np.ndarray:
+        """The symbols whose intervals hold the targets."""
+        place = np.searchsorted(self.keys, (located.row << PRECISION) + target, side="right") - 1
+        found = place - located.row * (ENTRIES - 1)
+        return np.where(found == ESCAPE, ESCAPE, np.clip(found, located.lowest, located.highest))
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """Voxels in the tables: row, value where bin 0 begins, uncoded low bits, first and last bin that hold voxels."""
+
+    row: np.ndarray
+    origin: np.ndarray
+    shift: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray

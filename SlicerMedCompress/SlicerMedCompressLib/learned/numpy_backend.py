@@ -1,0 +1,87 @@
+"""The learned codec with numpy alone: the reference that every other backend gives the same voxels as."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import CorruptStreamError
+from .contexts import linear_look
+from .distributions import ESCAPE, Located
+from .model import Model
+from .prediction import CHUNK, Prediction, errors_of, linear_errors, predict
+from .range_coder import RangeDecoder
+from .tile_geometry import Shape, tile_geometry
+from .tile_stream import BitReader, TileStream
+from .tile_values import TileValues
+
+
+class NumpyBackend:
+    """Looks at chunks of known voxels to encode, at one plane after another to decode."""
+
+    name = "numpy"
+
+    def predict(self, tile: TileValues, model: Model) -> Prediction:
+        """Distributions of all voxels of a known tile, in the order of decoding."""
+        sets = model.sets_for(tile.reference)
+        errors, size = linear_errors(tile, sets), len(tile.geometry.order)
+        centre, level = np.empty(size, np.int64), np.empty(size, np.int64)
+        for start in range(0, size, CHUNK):
+            which = slice(start, start + CHUNK)
+            groups, neighbours = tile.groups(which), tile.neighbours(which)
+            look = linear_look(neighbours, groups, sets, model.largest)
+            found = predict(tile, neighbours, errors, look, which, groups, model.network)
+            centre[which], level[which] = found.centre, found.level
+        return Prediction(centre, level)
+
+    def decode(
+        self,
+        stream: TileStream,
+        shape: Shape,
+        model: Model,
+        reference: np.ndarray | None = None,
+        slopes: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The tile (slice, row, column), uint16; CorruptStreamError if the stream ends too early."""
+        geometry = tile_geometry(shape, model.neighbourhood)
+        values = geometry.padded(np.zeros(shape, np.float32), stream.first)
+        tile = TileValues.over(geometry, model.neighbourhood, model.largest, values, reference, slopes)
+        errors = np.zeros(values.shape, np.float32)
+        coder, bits = RangeDecoder(stream.words, stream.lanes), BitReader(stream.low_bits)
+        for plane in range(geometry.planes):
+            _decode_plane(tile, errors, plane, model, coder, bits)
+            if coder.is_exhausted or bits.is_exhausted:
+                raise CorruptStreamError("A tile of the learned codec ends too early.")
+        return geometry.unpadded(values).astype(np.uint16)
+
+
+def _decode_plane(
+    tile: TileValues, errors: np.ndarray, plane: int, model: Model, coder: RangeDecoder, bits: BitReader
+) -> None:
+    geometry = tile.geometry
+    which = slice(int(geometry.plane_starts[plane]), int(geometry.plane_starts[plane + 1]))
+    groups, neighbours = tile.groups(which), tile.neighbours(which)
+    look = linear_look(neighbours, groups, model.sets_for(tile.reference), model.largest)
+    found = predict(tile, neighbours, errors, look, which, groups, model.network)
+    located = model.table.locate(found.centre, found.level, model.largest)
+    symbols = _decode_symbols(located, model, coder)
+    escapes = symbols == ESCAPE
+    low = bits.take(np.where(escapes, model.value_bits, located.shift))
+    decoded = np.where(escapes, low, located.origin + (symbols << located.shift) + low)
+    # Only a damaged stream has values outside; they must not lead outside of tables.
+    decoded = np.clip(decoded, 0, model.largest).astype(np.float32)
+    addresses = geometry.order[which]
+    tile.values[addresses] = decoded
+    errors[addresses] = errors_of(decoded, look)
+    edge = slice(int(geometry.edge_starts[plane]), int(geometry.edge_starts[plane + 1]))
+    tile.values[geometry.edge[edge]] = tile.values[geometry.edge_source[edge]]
+
+
+def _decode_symbols(located: Located, model: Model, coder: RangeDecoder) -> np.ndarray:
+    count = len(located.row)
+    symbols = np.empty(count, np.int64)
+    for first in range(0, count, coder.lanes):
+        part = slice(first, min(first + coder.lanes, count))
+        lane = Located(*(getattr(located, name)[part] for name in ("row", "origin", "shift", "lowest", "highest")))
+        symbols[part] = model.table.symbols(lane, coder.target(len(lane.row)))
+        coder.advance(*model.table.intervals(lane, symbols[part]))
+    return symbols
