@@ -14,7 +14,9 @@ from typing import BinaryIO
 import numpy as np
 
 from .codecs import Codec, codec_text
-from .container import Header, Reader, replacing, write_archive
+from .container import Header, Plan, Reader, replacing, write_archive
+from .errors import EncodingError
+from .fitting_plans import fitted, is_refined, refined
 from .image import Image
 from .lossy_plans import Source
 from .parallel import thread_count, thread_pool
@@ -28,6 +30,9 @@ from .targets import SearchedTarget, Target
 from .tolerance import Tolerance
 from .transforms import Facts, analyse
 
+REFINING = 0.7
+"""Share of the work that adapting a codec is taken for, in progress."""
+
 
 def compress(
     image: Image,
@@ -40,6 +45,7 @@ def compress(
     threads: int | None = None,
     verify: bool = True,
     progress: ProgressCallback | None = None,
+    device: str = "auto",
 ) -> CompressResult:
     """Write an image as `.mcz`: lossless, or to a target.
 
@@ -54,13 +60,14 @@ def compress(
         threads: default: all processors this process may use.
         verify: decode what was written and compare every voxel before the file takes its place.
         progress: called with a fraction and a stage; returning False cancels.
+        device: where a learned codec works: ``auto``, ``cpu``, ``cuda``; see ``learned.backends``.
 
     Raises:
         MedCompressError: with a sentence that says what to do; ``path`` is then as it was.
     """
     request = Request.of(preset, codec, target, exact)
     with replacing(Path(path)) as stream:
-        return _compress_to(stream, image, request, threads, verify, progress, os.fspath(path))
+        return _compress_to(stream, image, request, threads, verify, progress, os.fspath(path), device)
 
 
 def compress_in_memory(
@@ -72,11 +79,12 @@ def compress_in_memory(
     exact: np.ndarray | None = None,
     threads: int | None = None,
     progress: ProgressCallback | None = None,
+    device: str = "auto",
 ) -> tuple[bytes, CompressResult]:
     """The bytes of the `.mcz` that ``compress`` would write, verified, and its figures."""
     stream = io.BytesIO()
     request = Request.of(preset, codec, target, exact)
-    result = _compress_to(stream, image, request, threads, True, progress, "")
+    result = _compress_to(stream, image, request, threads, True, progress, "", device)
     return stream.getvalue(), result
 
 
@@ -86,13 +94,15 @@ def decompress(
     threads: int | None = None,
     progress: ProgressCallback | None = None,
     accept_rounding: bool = False,
+    device: str = "auto",
 ) -> Image:
     """The image in an `.mcz`; CorruptFileError names the file and the problem.
 
     Args:
         accept_rounding: see Reader; for a file with loss that another decoder wrote.
+        device: where a learned codec works, see ``compress``.
     """
-    with Reader(source, threads, accept_rounding) as reader:
+    with Reader(source, threads, accept_rounding, device) as reader:
         return reader.read(Progress(progress))
 
 
@@ -114,6 +124,7 @@ def _compress_to(
     verify: bool,
     callback: ProgressCallback | None,
     path: str,
+    device: str,
 ) -> CompressResult:
     started = time.perf_counter()
     progress = Progress(callback)
@@ -122,12 +133,19 @@ def _compress_to(
         progress.report(0, "Looking at the voxels")
         facts = analyse(image, pool)
         written = _write(
-            stream, image, facts, request, pool, thread_count(threads), progress.part(0.05, 0.6 if verify else 1.0)
+            stream,
+            image,
+            facts,
+            request,
+            pool,
+            thread_count(threads),
+            progress.part(0.05, 0.6 if verify else 1.0),
+            device,
         )
     compressed = time.perf_counter()
     size = stream.tell()
     if verify:
-        with Reader(stream, threads) as reader:
+        with Reader(stream, threads, device=device) as reader:
             reader.name = path or reader.name
             reader.verify(image.voxels, progress.part(0.6, 1.0), written.tolerance)
     finished = time.perf_counter()
@@ -144,6 +162,7 @@ def _write(
     pool: Executor,
     threads: int,
     progress: Progress,
+    device: str,
 ) -> _Written:
     """Choose how to code the image, and code it."""
     progress.report(0, "Choosing a codec")
@@ -154,19 +173,49 @@ def _write(
         return _Written(found.header, tolerance, found.reached, found.whole_encodes)
     if tolerance is None:
         chosen = 0.1
-        plans = lossless_plans(image, facts, request.codecs(image, facts))
+        plans = [fitted(image, plan, device) for plan in lossless_plans(image, facts, request.codecs(image, facts))]
+        if request.is_exhaustive:
+            return _Written(_smallest(stream, image, plans, pool, threads, progress), None)
         plan = choose(image, plans, pool, progress.part(0, chosen))
     else:
         chosen = 0.3
         source = Source.of(image, facts)
         plans = [plan for codec in request.codecs(image, facts) for plan in request.plans(source, codec, tolerance)]
+        plans = [fitted(image, plan, device) for plan in plans]
         plan = Sample.large_if_needed(image, plans).smallest(plans, pool, progress.part(0, chosen))
         if plan.is_lossless:
             # What may be lost is less than what losing it would save: the file says that it is identical.
             plan, tolerance = replace(plan, tolerance=None), None
-    header = write_archive(stream, image, plan, pool, threads, progress.part(chosen, 1.0))
+    written = chosen + (REFINING if is_refined(plan) else 0.0) * (1 - chosen)
+    plan = refined(image, plan, progress.part(chosen, written))
+    header = write_archive(stream, image, plan, pool, threads, progress.part(written, 1.0))
     reached = header.guarantee.largest if tolerance is not None and tolerance.is_bounded else None
     return _Written(header, tolerance, reached)
+
+
+def _smallest(
+    stream: BinaryIO, image: Image, plans: list[Plan], pool: Executor, threads: int, progress: Progress
+) -> Header:
+    """Write the archive with every plan and keep the smallest: never larger than the best of them."""
+    best: bytes | None = None
+    header: Header | None = None
+    for number, plan in enumerate(plans):
+        part = progress.part(number / len(plans), (number + 1) / len(plans))
+        better = refined(image, plan, part.part(0, REFINING))
+        trial = io.BytesIO()
+        try:
+            found = write_archive(trial, image, better, pool, threads, part.part(REFINING, 1.0))
+        except EncodingError:
+            # Another codec will do; if none does, the first error is told.
+            if number + 1 == len(plans) and best is None:
+                raise
+            continue
+        if best is None or trial.tell() < len(best):
+            best, header = trial.getvalue(), found
+    assert best is not None
+    assert header is not None
+    stream.write(best)
+    return header
 
 
 def _result(

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .codecs.base import library
 from .dicom import read_series
 from .errors import InputError, OutputError, UnsupportedImageError
 from .image import FrameAxis, Geometry, Image, Kind, check_voxel_type, same_voxels
+from .libraries import library
 from .segmentation_files import segmentation_from_header, segmentation_header
 
 WRITABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".tif", ".tiff")

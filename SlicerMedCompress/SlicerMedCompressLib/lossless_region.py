@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .codecs.base import library
 from .errors import UnsupportedImageError
 from .image import Geometry, Image, Kind
+from .libraries import library
 from .segments import Segment
 
 _Box = tuple[slice, slice, slice]

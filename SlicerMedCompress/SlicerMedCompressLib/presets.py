@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .codecs import Codec
 from .codecs.blosc2 import Blosc2
+from .codecs.causal import Causal
 from .codecs.crackle import Crackle
 from .codecs.hevc import Hevc
 from .codecs.jpeg2000_lossy import Jpeg2000Lossy
@@ -20,6 +21,7 @@ from .codecs.zstandard import Zstandard
 from .container import Plan
 from .errors import MissingLibraryError, UnsupportedImageError
 from .image import Image, Kind
+from .libraries import is_installed
 from .progress import Progress
 from .sampling import SAMPLED_TILE, Sample
 from .tiling import grid_for
@@ -35,6 +37,7 @@ class Preset:
     Attributes:
         title, description: for people.
         guarantee: ``lossless``; ``bounded`` or ``lossy`` where a target must be given.
+        exhaustive: whether all its codecs code the whole image and the smallest file is kept.
     """
 
     id: str
@@ -44,6 +47,7 @@ class Preset:
     integers: tuple[Codec, ...]
     floats: tuple[Codec, ...]
     guarantee: str = "lossless"
+    exhaustive: bool = False
 
 
 PRESETS: dict[str, Preset] = {
@@ -64,6 +68,15 @@ PRESETS: dict[str, Preset] = {
             labels=(Crackle(), Zstandard(9)),
             integers=(JpegXl(3), JpegLs(), Zstandard(9)),
             floats=(Pcodec(8), JpegXl(3), Blosc2(5)),
+        ),
+        Preset(
+            "smallest",
+            "Smallest",
+            "Lossless. A learned codec, adapted to the image where PyTorch is installed; slow, and never larger than JPEG XL.",
+            labels=(Crackle(), Zstandard(19), JpegXl(7)),
+            integers=(JpegXl(7), JpegLs(), Causal(2)),
+            floats=(Pcodec(8), JpegXl(7), Zstandard(19), Causal(0)),
+            exhaustive=True,
         ),
     )
 }
@@ -110,10 +123,17 @@ def candidates(image: Image, facts: Facts, preset: Preset) -> list[Codec]:
         suited = preset.labels
     else:
         suited = preset.integers if facts.integral else preset.floats
-    found = [codec for codec in suited if codec.unavailable_reason() is None]
+    found = [_possible(codec) for codec in suited if codec.unavailable_reason() is None]
     if not found:
         raise MissingLibraryError(suited[0].unavailable_reason() or "")
     return found
+
+
+def _possible(codec: Codec) -> Codec:
+    """The codec with a setting that what is installed allows: adapting needs PyTorch."""
+    if isinstance(codec, Causal) and codec.effort and not is_installed("torch"):
+        return replace(codec, effort=0)
+    return codec
 
 
 def check_suited(codec: Codec, image: Image) -> None:

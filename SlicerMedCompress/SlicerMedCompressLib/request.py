@@ -75,6 +75,11 @@ class Request:
             return self.target.tolerance(self.exact)
         return Tolerance(np.inf, exact=self.exact) if isinstance(self.codec, LossyCodec) else None
 
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether every codec of the preset codes the whole image, instead of a sample."""
+        return self.codec is None and preset_named(self.preset).exhaustive
+
     def check(self, image: Image) -> None:
         """Raise, before any work, if the image or the region does not go with the request."""
         if self.codec is not None:

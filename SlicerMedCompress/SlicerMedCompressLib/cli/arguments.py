@@ -5,13 +5,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from ..learned.backends import DEVICES
+
 Command = Callable[[str, Callable[[argparse.Namespace], "int | None"], str], argparse.ArgumentParser]
 """Adds a command: its name, what runs it, and its help."""
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Threads and silence."""
+    """Threads, device and silence."""
     parser.add_argument("--threads", type=positive, help="default: all processors")
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="where a learned codec works; the voxels are the same (default: auto, a CUDA device if there is one)",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
 
 

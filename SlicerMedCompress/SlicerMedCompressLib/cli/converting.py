@@ -124,6 +124,7 @@ def _compress(options: argparse.Namespace) -> None:
             threads=options.threads,
             verify=not options.no_verify,
             progress=line.update,
+            device=options.device,
         )
     print(json.dumps(result.to_json()) if options.json else result)
 
@@ -137,6 +138,7 @@ def _decompress(options: argparse.Namespace) -> None:
             threads=options.threads,
             progress=line.update,
             accept_rounding=options.accept_rounding,
+            device=options.device,
         )
         line.update(1, "Writing")
         write_image(image, options.output)

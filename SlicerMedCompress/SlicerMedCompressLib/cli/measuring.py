@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..codecs import CODECS, codec_named
-from ..codecs.base import library
 from ..errors import InputError, OutputError
+from ..libraries import library
 from ..presets import PRESETS
 from ..sweep import DEFAULT_POINTS, sweep, write_csv
 from .arguments import Command, add_common, positive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..codecs.base import library
+from ..libraries import library
 from ..results import readable_setting
 from ..sweep import Sweep, SweepPoint
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import importlib.metadata
 import math
 from abc import ABC, abstractmethod
@@ -13,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import CorruptStreamError, MissingLibraryError
+from ..libraries import library
 from ..tiling import TileShape
 
 UNSIGNED_16 = frozenset({"uint8", "uint16"})
@@ -100,7 +100,17 @@ class Codec(ABC):
     @property
     def config(self) -> dict[str, Any]:
         """``id`` and settings; ``codec_from_config`` makes an equal codec of it."""
-        return {"id": self.id, **dataclasses.asdict(self)}
+        return {"id": self.id, **self.settings}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Fields that a user sets and a file records, by name."""
+        return {name: getattr(self, name) for name in self.setting_names()}
+
+    @classmethod
+    def setting_names(cls) -> list[str]:
+        """Names of the settings: all fields but those that say otherwise in their metadata."""
+        return [field.name for field in dataclasses.fields(cls) if field.metadata.get("setting", True)]
 
     @classmethod
     def unavailable_reason(cls) -> str | None:
@@ -170,17 +180,6 @@ class LossyCodec(Codec):
     def with_bound(self, bound: float) -> LossyCodec | None:
         """This codec set so that no sample's error exceeds ``bound`` (in samples), or None if it cannot promise."""
         return None
-
-
-def library(module: str, package: str, wanted_by: str) -> ModuleType:
-    """Import a module, or say in a MissingLibraryError what to install."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise MissingLibraryError(
-            f'{wanted_by} needs the Python package {package}: install it with "pip install {package}" '
-            f"(in Slicer's Python console: slicer.util.pip_install('{package}')); the rest works without it. ({error})"
-        ) from error
 
 
 def stack(block: np.ndarray, folded: bool = True) -> np.ndarray:

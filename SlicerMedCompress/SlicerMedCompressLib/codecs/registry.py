@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from ..errors import CorruptStreamError, UnsupportedImageError
 from .av1 import Av1
 from .base import Codec
 from .blosc2 import Blosc2
+from .causal import Causal
 from .crackle import Crackle
 from .hevc import Hevc
 from .htj2k import HighThroughputJpeg2000
@@ -41,6 +42,7 @@ CODECS: dict[str, type[Codec]] = {
         Blosc2,
         Pcodec,
         Crackle,
+        Causal,
         JpegLsNear,
         Jpeg,
         Jpeg2000Lossy,
@@ -64,7 +66,7 @@ def codec_named(text: str) -> Codec:
     kind = CODECS.get(name.lower())
     if kind is None:
         raise UnsupportedImageError(f'There is no codec "{name}"; choose one of {", ".join(CODECS)}.')
-    usual = asdict(kind())
+    usual = kind().settings
     settings: dict[str, Any] = {}
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
@@ -91,8 +93,8 @@ def _number(text: str, kind: type[Codec], value: str, wanted: type) -> Any:
 
 def codec_text(codec: Codec) -> str:
     """What ``codec_named`` makes an equal codec of: its id, its knob, and other settings that are not as usual."""
-    usual, knob_name = asdict(type(codec)()), codec.knob.name if codec.knob is not None else ""
-    others = [f"{key}={value}" for key, value in asdict(codec).items() if key != knob_name and value != usual[key]]
+    usual, knob_name = type(codec)().settings, codec.knob.name if codec.knob is not None else ""
+    others = [f"{key}={value}" for key, value in codec.settings.items() if key != knob_name and value != usual[key]]
     knob = [str(getattr(codec, knob_name))] if knob_name else []
     return ":".join([codec.id, *([",".join([*knob, *others])] if knob or others else [])])
 
@@ -107,7 +109,7 @@ def codec_from_config(config: Any) -> Codec:
         raise CorruptStreamError(
             f'It needs the codec "{config["id"][:40]}", which this version does not have; update MedCompress.'
         )
-    if set(settings) != {field.name for field in fields(kind)}:
+    if set(settings) != set(kind.setting_names()):
         raise CorruptStreamError(f"The settings of {kind.title} are not those it has; update MedCompress.")
     try:
         return kind(**settings)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..codecs import Codec, codec_from_config
+from ..codecs import Codec, FittedCodec, codec_from_config
 from ..errors import MedCompressError
 from ..image import Image, check_voxel_type
 from ..tiling import Grid
@@ -19,11 +20,13 @@ from .description import image_from_json, shape_from_json
 from .guarantee import LOSSLESS, Guarantee
 
 FORMAT = "MedCompress"
-VERSIONS = (1, 2)
-"""1 for lossless files, so that MedCompress 0.1 reads them; 2 for the others."""
+VERSIONS = (1, 2, 3)
+"""1 for lossless files, so that MedCompress 0.1 reads them; 2 for the others; 3 where the codec has a model."""
 HEADER_NAME = "header.json"
+MODEL_NAME = "model"
 PADDING_NAME = "padding"
 MAXIMUM_HEADER_BYTES = 1 << 24
+MAXIMUM_MODEL_BYTES = 1 << 20
 MAXIMUM_TILE_VOXELS = 1 << 24
 MAXIMUM_TILE_SAMPLES = 1 << 26
 """Of all planes of a tile, in version 2, whose decoding takes several times the memory of the tile."""
@@ -41,7 +44,8 @@ class Header:
 
     ``corrections`` is the codec of what decoded voxels lack, None where nothing is corrected; ``library``
     the library and version that coded with loss, whose decoder the recorded errors were measured with;
-    ``decoded`` the CRC-32 of the voxels of every tile as they were then, slab by slab, none for lossless.
+    ``decoded`` the CRC-32 of the voxels of every tile as they were then, slab by slab, none for lossless;
+    ``model`` length and CRC-32 of the codec's model, as read, None where the codec has none.
     """
 
     described: dict[str, Any]
@@ -55,10 +59,13 @@ class Header:
     corrections: Codec | None = None
     library: str = ""
     decoded: tuple[tuple[int, ...], ...] = ()
+    model: tuple[int, int] | None = None
 
     @property
     def version(self) -> int:
         """Format version of the file."""
+        if isinstance(self.codec, FittedCodec):
+            return 3
         return 1 if self.guarantee.is_lossless else 2
 
     @property
@@ -101,11 +108,13 @@ class Header:
             "grid": [self.grid.slabs, self.grid.bands, self.grid.stripes],
             "tiles": self.tiles,
         }
-        if self.version > 1:
+        if not self.guarantee.is_lossless:
             content["library"] = self.library
             content["decoded"] = self.decoded
         if self.corrections is not None:
             content["corrections"] = self.corrections.config
+        if isinstance(self.codec, FittedCodec):
+            content["model"] = [len(self.codec.model), zlib.crc32(self.codec.model)]
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -163,12 +172,20 @@ def _build(content: dict[str, Any]) -> Header:
         writer=str(content["writer"])[:200],
         guarantee=Guarantee.from_json(content["guarantee"]),
         corrections=corrections,
-        **_added_by_version_2(content, grid),
+        model=_model(content) if "model" in content else None,
+        **_added_by_loss(content, grid),
     )
 
 
-def _added_by_version_2(content: dict[str, Any], grid: Grid) -> dict[str, Any]:
-    if content["version"] < 2:
+def _model(content: dict[str, Any]) -> tuple[int, int]:
+    length, crc = content["model"]
+    if type(length) is not int or type(crc) is not int or not 0 <= length <= MAXIMUM_MODEL_BYTES:
+        raise ValueError("its model has an impossible size")
+    return length, crc
+
+
+def _added_by_loss(content: dict[str, Any], grid: Grid) -> dict[str, Any]:
+    if content["guarantee"]["kind"] == LOSSLESS.kind:
         return {}
     library, decoded = content["library"], content["decoded"]
     if not isinstance(library, str):
@@ -188,8 +205,8 @@ def _entry(values: Any) -> Entry:
 
 
 def _check(header: Header, version: int) -> None:
-    if version != header.version:
-        raise ValueError(f"format version {version} does not go with its guarantee")
+    if version != header.version or (header.model is None) != (version < 3):
+        raise ValueError(f"format version {version} does not go with its guarantee and codec")
     coded = [(header.codec, header.coded()[0])]
     if header.corrections is not None:
         coded.append((header.corrections, correction_planes(header.dtype, header.shape[4])[0]))
@@ -197,7 +214,7 @@ def _check(header: Header, version: int) -> None:
         if dtype.name not in codec.sample_types:
             raise ValueError(f"{codec.title} cannot have coded {dtype.name} samples")
     exact = header.pipeline.is_exact and header.codec.guarantee == "lossless" and header.corrections is None
-    if version > 1:
+    if not header.guarantee.is_lossless:
         _check_loss(header)
     if header.guarantee.is_lossless and not exact:
         raise ValueError("it claims to be lossless, but how it was coded loses")

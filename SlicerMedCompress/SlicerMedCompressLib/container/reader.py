@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..codecs import Codec, FittedCodec
 from ..errors import CorruptStreamError, InputError, MissingLibraryError, VerificationError
 from ..image import Image, little_endian, same_voxels
 from ..parallel import ordered_map, thread_count, thread_pool
@@ -23,11 +24,14 @@ from ..progress import Progress
 from ..tiling import Region, Span
 from ..tolerance import Tolerance, deviation_of
 from .archive import ArchiveReader
+from .frame_planes import FramePlanes
 from .header import (
     EXPANSION,
     FREE_BYTES,
     HEADER_NAME,
     MAXIMUM_HEADER_BYTES,
+    MAXIMUM_MODEL_BYTES,
+    MODEL_NAME,
     PADDING_NAME,
     Entry,
     Header,
@@ -48,6 +52,7 @@ class Reader:
     Args:
         accept_rounding: decode a file with loss even where this decoder rounds otherwise than the one its
             bound or exact region was checked with, which is refused by default; nothing is vouched for then.
+        device: where a learned codec works, see ``learned.backends``.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Reader:
         source: str | os.PathLike[str] | BinaryIO,
         threads: int | None = None,
         accept_rounding: bool = False,
+        device: str = "auto",
     ) -> None:
         self._accept_rounding, self._is_rounded = accept_rounding, False
         self._threads = thread_count(threads)
@@ -73,7 +79,11 @@ class Reader:
         ]
         header = self.header
         self._coder = TileCoder(
-            header.codec, header.pipeline, header.dtype, header.shape[-1], corrections=header.corrections
+            self._codec(device), header.pipeline, header.dtype, header.shape[-1], corrections=header.corrections
+        )
+        # Frames that others are coded after are kept until no tile in flight can ask for them.
+        self._frames = FramePlanes(
+            self._decode_planes, 2 * header.grid.slabs * header.grid.tiles_in_slab + 4 * self._threads
         )
 
     @property
@@ -135,8 +145,7 @@ class Reader:
             if tile.intersection(wanted)
         ]
         with thread_pool(self._threads) as pool:
-            reading = ((self._stored(slab, number), tile) for slab, number, tile in jobs)
-            for region, tile in ordered_map(pool, lambda job: self._decode(*job), reading, 3 * self._threads + 1):
+            for region, tile in ordered_map(pool, lambda job: self._decode(*job), jobs, 3 * self._threads + 1):
                 common = region.intersection(wanted)
                 assert common is not None
                 result[common.relative_to(wanted)] = tile[common.relative_to(region)]
@@ -210,7 +219,13 @@ class Reader:
                 f"it announces {header.voxel_bytes:,} bytes of voxels, "
                 f"far more than its {self._archive.size:,} bytes can hold"
             )
-        known = {HEADER_NAME, PADDING_NAME, *(slab_name(slab) for slab in range(header.grid.slab_count))}
+        if header.model is not None:
+            if MODEL_NAME not in self._archive:
+                raise self._archive.corrupt("the model of its codec is missing")
+            if self._archive.member_size(MODEL_NAME) > MAXIMUM_MODEL_BYTES:
+                raise self._archive.corrupt("the model of its codec is unreasonably large")
+        members = {HEADER_NAME, PADDING_NAME} | ({MODEL_NAME} if header.model is not None else set())
+        known = {*members, *(slab_name(slab) for slab in range(header.grid.slab_count))}
         for name in self._archive.names():
             if name not in known:
                 raise self._archive.corrupt(f'it has a member "{name[:60]}" that does not belong there')
@@ -241,9 +256,28 @@ class Reader:
             start += length
         return _StoredTile(entries, payloads, self.header.decoded[slab][number] if self.header.decoded else None)
 
-    def _decode(self, stored: _StoredTile, region: Region) -> tuple[Region, np.ndarray]:
+    def _codec(self, device: str) -> Codec:
+        """The codec of the file, with its model if it has one."""
+        codec = self.header.codec
+        if not isinstance(codec, FittedCodec) or self.header.model is None:
+            return codec
+        length, crc = self.header.model
+        model = self._archive.read(MODEL_NAME)
+        if len(model) != length or zlib.crc32(model) != crc:
+            raise self._archive.corrupt("the checksum of its model is wrong: the file was damaged")
         try:
-            tile = self._coder.decode(stored.entries, stored.payloads, region)
+            return codec.on_device(device).with_model(model)
+        except CorruptStreamError as error:
+            raise self._archive.corrupt(str(error).rstrip(".")) from error
+
+    def _decode(self, slab: int, number: int, region: Region) -> tuple[Region, np.ndarray]:
+        try:
+            if self._follows_frames:
+                planes, stored = self._frames.planes(slab, number), self._stored(slab, number)
+            else:
+                stored = self._stored(slab, number)
+                planes = self._coder.decode_planes(stored.entries, stored.payloads, region)
+            tile = self._coder.finish(planes, stored.entries, stored.payloads, region)
         except CorruptStreamError as error:
             raise self._archive.corrupt(str(error).rstrip(".")) from error
         except MissingLibraryError as error:
@@ -251,6 +285,20 @@ class Reader:
         if stored.decoded_crc not in (None, zlib.crc32(little_endian(tile))):
             self._notice_rounding()
         return region, tile
+
+    @property
+    def _follows_frames(self) -> bool:
+        """Whether some frames are decoded with the one before at hand."""
+        codec = self.header.codec
+        return isinstance(codec, FittedCodec) and codec.group > 1 and self.header.shape[0] > 1
+
+    def _decode_planes(self, slab: int, number: int) -> np.ndarray:
+        """The planes of a tile, those of the frame before first if it needs them."""
+        region = self.header.grid.tiles_of_slab(slab)[number]
+        follows = self._coder.reference_of(region) is not None
+        reference = self._frames.planes(slab - self.header.grid.slabs, number) if follows else None
+        stored = self._stored(slab, number)
+        return self._coder.decode_planes(stored.entries, stored.payloads, region, reference)
 
     def _notice_rounding(self) -> None:
         """All payloads had their checksums, so other voxels than those written mean another decoder."""
@@ -277,11 +325,11 @@ class Reader:
         """Decode all tiles in parallel, give each to ``use`` on its thread, yield slabs as they are complete."""
         grid = self.header.grid
 
-        def decode(job: tuple[_StoredTile, Region]) -> None:
+        def decode(job: tuple[int, int, Region]) -> None:
             use(*self._decode(*job))
 
         jobs = (
-            (self._stored(slab, number), tile)
+            (slab, number, tile)
             for slab in range(grid.slab_count)
             for number, tile in enumerate(grid.tiles_of_slab(slab))
         )

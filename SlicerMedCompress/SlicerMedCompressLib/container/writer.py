@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from .. import __version__
+from ..codecs import FittedCodec
 from ..errors import UnsupportedImageError
 from ..image import Image, little_endian
 from ..parallel import ordered_map
@@ -24,6 +25,7 @@ from .header import (
     FREE_BYTES,
     HEADER_NAME,
     MAXIMUM_HEADER_BYTES,
+    MODEL_NAME,
     PADDING_NAME,
     Entry,
     Header,
@@ -75,6 +77,8 @@ def _write(
         "" if plan.tolerance is None else f"{plan.codec.package} {plan.codec.library_version()}",
         tuple(decoded.checksums),
     )
+    if isinstance(plan.codec, FittedCodec):
+        archive.add(MODEL_NAME, [plan.codec.model])
     archive.add(HEADER_NAME, [_checked_header(header)])
     if header.voxel_bytes > FREE_BYTES:
         # Keeps what readers may refuse as a bomb apart from honest volumes of a single value.

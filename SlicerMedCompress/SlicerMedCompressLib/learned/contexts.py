@@ -1,10 +1,10 @@
 """What the network is told about a voxel: its neighbourhood in its own units, all integers.
 
-    values of 63 neighbours ──┬─ minus their local mean, over the local scale ──────────┐
-                              ├─ activity ── scale ─────────────────────────────────────┤
-                              └─ linear predictions (by class of activity) ──┬──────────┤── 90 inputs
-    linear errors of 19 neighbours ── over the local scale, energy ──────────│──────────┘
-                                                                             └─ centre of the distribution
+values of 63 neighbours ──┬─ minus their local mean, over the local scale ──────────┐
+                          ├─ activity ── scale ─────────────────────────────────────┤
+                          └─ linear predictions (by class of activity) ──┬──────────┤── 90 inputs
+linear errors of 19 neighbours ── over the local scale, energy ──────────│──────────┘
+                                                                         └─ centre of the distribution
 """
 
 from __future__ import annotations

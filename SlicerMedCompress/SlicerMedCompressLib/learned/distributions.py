@@ -110,7 +110,7 @@ class DistributionTable:
     """The tables of an image, one a width level of the network, corrected to the image.
 
     Attributes:
-        choices: (WIDTH_LEVELS, 2) int: width level and shape that stand in for each level of the network.
+        choices: int (level, 2): width level and shape that stand in for each level of the network.
         first_row, phase_bits, shifts: of each level of the network, int32.
         cumulative: int32 (row, ENTRIES). keys: int32, all rows' symbols in one ascending list, for one search:
             row x 2^PRECISION + cumulative frequency.
@@ -126,7 +126,7 @@ class DistributionTable:
     @classmethod
     def of(cls, choices: np.ndarray) -> DistributionTable:
         """The tables for these choices; ValueError if one is out of range."""
-        if choices.shape != (WIDTH_LEVELS, 2) or choices.min() < 0:
+        if choices.ndim != 2 or choices.shape[1] != 2 or choices.min() < 0:
             raise ValueError("a distribution is chosen that does not exist")
         if choices[:, 0].max() >= WIDTH_LEVELS or choices[:, 1].max() >= len(SHAPES):
             raise ValueError("a distribution is chosen that does not exist")

@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from . import linear
+from .backends import Backend
+from .correction import corrected, uncorrected
 from .linear import LinearSet
+from .model import Model
+from .prediction import Prediction
 from .scales import INPUT_LIMIT
+from .shipped import default_weights
 from .tile_geometry import SLICES_BEFORE
 from .tile_values import TileValues
 
 SAMPLES = 200_000
 FEWER_SAMPLES = 60_000
 """For voxels at the first slices of a tile, which are few."""
+VOXELS_FOR_ALL = 50_000
+"""From so many voxels on a set uses all neighbours."""
 
 
-def fit_sets(tiles: Sequence[TileValues], rng: np.random.Generator) -> tuple[LinearSet, ...]:
+def fit_model(alone: Sequence[TileValues], following: Sequence[TileValues], samples: int, backend: Backend) -> Model:
+    """The model of an image with the shipped weights.
+
+    Args:
+        alone, following: tiles without and with a frame before.
+        samples: how many voxels the image has.
+    """
+    rng, tiles = np.random.default_rng(0), [*alone, *following]
+    covered = sum(math.prod(tile.shape) for tile in tiles)
+    serving = [samples * sum(math.prod(tile.shape) for tile in part) / covered for part in (alone, following)]
+    sets = fit_sets(alone or following, rng, serving[0])
+    reference_sets = fit_sets(following, rng, serving[1]) if following else ()
+    weights, largest = default_weights(), tiles[0].largest
+    fitted = facts(alone or following, sets, rng)
+    plain = Model(weights, weights, fitted, sets, reference_sets, uncorrected(), largest)
+    return with_corrections(plain, tiles, backend)
+
+
+def with_corrections(model: Model, tiles: Sequence[TileValues], backend: Backend) -> Model:
+    """The model with distributions corrected to what occurs in the tiles."""
+    rng = np.random.default_rng(1)
+    predictions = [backend.predict(tile, model) for tile in tiles]
+    values = np.concatenate([tile.values[tile.geometry.order] for tile in tiles]).astype(np.int64)
+    joined = Prediction(
+        np.concatenate([found.centre for found in predictions]), np.concatenate([found.level for found in predictions])
+    )
+    return replace(model, choices=corrected(joined, values, model.largest, model.value_bits, rng))
+
+
+def fit_sets(tiles: Sequence[TileValues], rng: np.random.Generator, image_voxels: float) -> tuple[LinearSet, ...]:
     """Linear predictions for voxels with 0, 1 and 2 slices before them, from samples of the tiles.
 
-    All tiles have a reference, or none has.
+    Args:
+        tiles: all with a reference, or all without.
+        image_voxels: how many voxels the sets will serve.
     """
     sets: list[LinearSet] = []
     for before in range(SLICES_BEFORE + 1):
@@ -29,9 +69,19 @@ def fit_sets(tiles: Sequence[TileValues], rng: np.random.Generator) -> tuple[Lin
         if sampled is None:
             sets.append(sets[-1])
             continue
-        usable = linear.usable_neighbours(tiles[0].neighbourhood, before, tiles[0].reference is not None)
-        sets.append(linear.fit(*sampled, usable))
+        sets.append(linear.fit(*sampled, tiles[0].neighbourhood, _counts(tiles, before, image_voxels)))
     return tuple(sets)
+
+
+def _counts(tiles: Sequence[TileValues], before: int, image_voxels: float) -> tuple[int, ...]:
+    """How many neighbours of each kind: fewer where coefficients would cost more than they save."""
+    hood = tiles[0].neighbourhood
+    voxels = sum(math.prod(tile.shape) for tile in tiles)
+    using = sum(int(np.count_nonzero(tile.geometry.slices == before)) for tile in tiles) / voxels * image_voxels
+    share = min(1.0, using / VOXELS_FOR_ALL)
+    kinds = [hood.own, hood.previous if before > 0 else (), hood.before if before > 1 else ()]
+    kinds.append(hood.reference if tiles[0].reference is not None else ())
+    return tuple(math.ceil(share * len(kind)) for kind in kinds)
 
 
 def facts(tiles: Sequence[TileValues], sets: Sequence[LinearSet], rng: np.random.Generator) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 from .neighbourhood import ACTIVE, NEAREST, Neighbourhood
 
 COEFFICIENT_BITS = 10
+LARGEST_COEFFICIENT = 8 << COEFFICIENT_BITS
 SUBVOXEL_BITS = 5
 """Predictions are in 1/32 of a voxel's unit."""
 CLASSES = 3
@@ -31,10 +32,13 @@ class LinearSet:
     Attributes:
         thresholds: (CLASSES - 1) ascending activities where the next class begins.
         coefficients: int (neighbour, class), in 2^-COEFFICIENT_BITS, each class adding up to 1.
+        counts: how many of the nearest neighbours of each kind (own, previous, before, reference) it uses;
+            the coefficients of the others are 0.
     """
 
     thresholds: np.ndarray
     coefficients: np.ndarray
+    counts: tuple[int, ...]
 
 
 def local_sum_and_activity(neighbours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,14 +74,14 @@ def predictions(
     return found, found[np.arange(len(found)), classes]
 
 
-def fit(neighbours: np.ndarray, values: np.ndarray, usable: np.ndarray) -> LinearSet:
+def fit(neighbours: np.ndarray, values: np.ndarray, neighbourhood: Neighbourhood, counts: tuple[int, ...]) -> LinearSet:
     """The set that predicts ``values`` best.
 
     Args:
         neighbours: float (voxel, neighbour). values: (voxel,).
-        usable: bool (neighbour,), false for those that this kind of voxels does not have; their
-            coefficients are 0.
+        counts: neighbours of each kind to use, at least one of the own slice.
     """
+    usable = used_neighbours(neighbourhood, counts, neighbours.shape[1])
     _, activity = local_sum_and_activity(neighbours.astype(np.float32))
     varied = activity[activity > ACTIVE * NEAREST / 2]
     thresholds = np.arange(1, CLASSES) * np.float64(1 << 30)
@@ -93,7 +97,7 @@ def fit(neighbours: np.ndarray, values: np.ndarray, usable: np.ndarray) -> Linea
             continue
         rows = own if own.sum() >= _FEWEST else slice(None)
         coefficients[usable, number] = _as_integers(_solve(used[rows], values[rows], activity[rows]))
-    return LinearSet(thresholds, coefficients)
+    return LinearSet(thresholds, coefficients, counts)
 
 
 def _solve(neighbours: np.ndarray, values: np.ndarray, activity: np.ndarray) -> np.ndarray:
@@ -116,14 +120,14 @@ def _solve(neighbours: np.ndarray, values: np.ndarray, activity: np.ndarray) -> 
 
 def _as_integers(coefficients: np.ndarray) -> np.ndarray:
     one = 1 << COEFFICIENT_BITS
-    whole = np.clip(np.rint(coefficients * one), -8 * one, 8 * one).astype(np.int32)
+    whole = np.clip(np.rint(coefficients * one), -LARGEST_COEFFICIENT, LARGEST_COEFFICIENT).astype(np.int32)
     # Of a constant neighbourhood the prediction must be the constant.
     whole[0] += one - whole.sum()
     return whole
 
 
-def usable_neighbours(neighbourhood: Neighbourhood, slices_before: int, reference: bool) -> np.ndarray:
-    """Which columns a voxel with so many slices before it has: own, previous, before, reference."""
-    counts = [len(neighbourhood.own), len(neighbourhood.previous), len(neighbourhood.before)]
-    usable = [np.full(count, slices_before >= number) for number, count in enumerate(counts)]
-    return np.concatenate([*usable, np.full(len(neighbourhood.reference) if reference else 0, True)])
+def used_neighbours(neighbourhood: Neighbourhood, counts: tuple[int, ...], columns: int) -> np.ndarray:
+    """Which columns are used, bool: of each kind the first so many."""
+    kinds = (neighbourhood.own, neighbourhood.previous, neighbourhood.before, neighbourhood.reference)
+    used = np.concatenate([np.arange(len(kind)) < count for kind, count in zip(kinds, counts, strict=True)])
+    return used[:columns]

@@ -18,13 +18,14 @@ class Model:
     """The codec fitted to one image.
 
     Attributes:
-        weights: shipped, or adapted to the image. facts: side inputs of the network.
+        weights: shipped, or adapted to the image. base: the shipped ones. facts: side inputs of the network.
         sets: linear predictions for 0, 1, 2 slices before. reference_sets: the same for voxels with a frame
             before, or empty. choices: of distributions, see DistributionTable.
         largest: greatest value of the coded integers.
     """
 
     weights: NetworkWeights
+    base: NetworkWeights
     facts: np.ndarray
     sets: tuple[LinearSet, ...]
     reference_sets: tuple[LinearSet, ...]

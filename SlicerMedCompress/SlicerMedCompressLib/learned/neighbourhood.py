@@ -76,7 +76,7 @@ def standard_neighbourhood() -> Neighbourhood:
 
     Without the voxel 4 to the right in the row above, which alone would make every tile a sixth more planes.
     """
-    own = tuple(offset for offset in _disc(0, 18, causal=True) if offset != (0, -1, 4) and -4 <= offset[2])
+    own = tuple(offset for offset in _disc(0, 18, causal=True) if offset != (0, -1, 4) and offset[2] >= -4)
     return Neighbourhood(
         own=own,
         previous=_disc(-1, 8),

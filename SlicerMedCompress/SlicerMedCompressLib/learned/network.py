@@ -66,7 +66,15 @@ class NetworkWeights:
     def check(self) -> None:
         """Raise CorruptStreamError unless no sum can leave the integers that float32 holds."""
         hidden, inputs = self.hidden, len(self.first)
-        shapes = [(inputs, hidden), (hidden,), (hidden, hidden), (hidden,), (hidden, OUTPUTS), (OUTPUTS,), (inputs, OUTPUTS)]
+        shapes = [
+            (inputs, hidden),
+            (hidden,),
+            (hidden, hidden),
+            (hidden,),
+            (hidden, OUTPUTS),
+            (OUTPUTS,),
+            (inputs, OUTPUTS),
+        ]
         if [array.shape for array in self.arrays()] != shapes:
             raise CorruptStreamError("The weights of the network do not fit one another.")
         first, second, out = (
@@ -127,13 +135,18 @@ def _activate(sums: np.ndarray) -> None:
 
 def weights_from_floats(arrays: dict[str, Any]) -> NetworkWeights:
     """Weights rounded to integers from arrays of floats, biases in units of 1."""
+
     def whole(name: str, bits: int, limit: int) -> np.ndarray:
         rounded = np.floor(np.asarray(arrays[name], np.float64) * 2.0**bits + 0.5)
         return np.clip(rounded, -limit, limit).astype(np.int32)
 
     return NetworkWeights(
         *(
-            whole(name, SUM_BITS if name.endswith("bias") else WEIGHT_BITS, EXACT if name.endswith("bias") else LARGEST_WEIGHT)
+            whole(
+                name,
+                SUM_BITS if name.endswith("bias") else WEIGHT_BITS,
+                EXACT if name.endswith("bias") else LARGEST_WEIGHT,
+            )
             for name in ("first", "first_bias", "second", "second_bias", "head", "head_bias", "skip")
         )
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..errors import CorruptStreamError
 from .backends import Backend
 from .distributions import BINS, ESCAPE
 from .model import Model
-from .range_coder import RangeEncoder
+from .range_coder import PRECISION, RangeEncoder
 from .tile_geometry import Shape
 from .tile_stream import BitWriter, TileStream, lanes_for
 from .tile_values import TileValues
@@ -28,21 +30,40 @@ def encode_tile(
         slopes: rescale slope of each slice, if they differ.
     """
     tile = TileValues.of(block, model.neighbourhood, model.largest, reference, slopes)
+    starts, coded = tile.geometry.plane_starts, _coded(tile, model, backend)
+    bits, coder = BitWriter(), RangeEncoder(lanes_for(block.size))
+    bits.add(coded.low, coded.width)
+    for first, last in zip(starts[:-1], starts[1:], strict=True):
+        coder.encode(coded.start[first:last], coded.size[first:last])
+    return TileStream(coder.lanes, int(block.flat[0]), coder.words(), bits.packed()).to_bytes()
+
+
+def tile_bits(tile: TileValues, model: Model, backend: Backend) -> float:
+    """About how many bits the payload of a tile has, without making it."""
+    coded = _coded(tile, model, backend)
+    return float(np.sum(PRECISION - np.log2(coded.size) + coded.width)) + 24 * lanes_for(len(coded.size))
+
+
+@dataclass(frozen=True, eq=False)
+class _Coded:
+    """Voxels in the order of coding: interval of the symbol, uncoded bits and how many."""
+
+    start: np.ndarray
+    size: np.ndarray
+    low: np.ndarray
+    width: np.ndarray
+
+
+def _coded(tile: TileValues, model: Model, backend: Backend) -> _Coded:
     prediction = backend.predict(tile, model)
-    table, order, starts = model.table, tile.geometry.order, tile.geometry.plane_starts
-    values = tile.values[order].astype(np.int64)
-    located = table.locate(prediction.centre, prediction.level, model.largest)
+    values = tile.values[tile.geometry.order].astype(np.int64)
+    located = model.table.locate(prediction.centre, prediction.level, model.largest)
     symbols = (values - located.origin) >> located.shift
     escapes = (symbols < 0) | (symbols >= BINS)
     symbols[escapes] = ESCAPE
-    start, size = table.intervals(located, symbols)
+    start, size = model.table.intervals(located, symbols)
     low = np.where(escapes, values, (values - located.origin) & ((np.int64(1) << located.shift) - 1))
-    bits = BitWriter()
-    bits.add(low, np.where(escapes, model.value_bits, located.shift))
-    coder = RangeEncoder(lanes_for(len(order)))
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
-        coder.encode(start[first:last], size[first:last])
-    return TileStream(coder.lanes, int(block.flat[0]), coder.words(), bits.packed()).to_bytes()
+    return _Coded(start, size, low, np.where(escapes, model.value_bits, located.shift))
 
 
 def decode_tile(

@@ -109,9 +109,7 @@ def tile_geometry(shape: Shape, neighbourhood: Neighbourhood) -> TileGeometry:
 
 def _address(part: np.ndarray, row: np.ndarray, column: np.ndarray, padded_shape: Shape, reach: int) -> np.ndarray:
     _, rows, columns = padded_shape
-    return np.asarray(
-        ((part + SLICES_BEFORE) * rows + (row + reach)) * columns + (column + reach), dtype=np.int32
-    )
+    return np.asarray(((part + SLICES_BEFORE) * rows + (row + reach)) * columns + (column + reach), dtype=np.int32)
 
 
 def _starts(plane: np.ndarray, planes: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..codecs.base import library
+from ..libraries import library
 
 MINIMUM_OVERLAP = 3.0
 """PSNR in dB that two curves must share: half a bit a voxel at high rates. Less says little."""

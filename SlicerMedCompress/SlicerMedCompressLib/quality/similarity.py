@@ -11,8 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
-from ..codecs.base import library
 from ..errors import UnsupportedImageError
+from ..libraries import library
 
 _K1, _K2 = 0.01, 0.03
 _SIGMA, _RADIUS = 1.5, 5

@@ -60,6 +60,13 @@ class Pipeline:
             tile = step.inverse(tile, region)
         return tile
 
+    def slopes_of(self, region: Region) -> np.ndarray | None:
+        """Rescale slope of each slice of a region, or None where all are of one."""
+        for step in self.steps:
+            if isinstance(step, RescaleSlopes) and len(step.slopes) > 1:
+                return step.of(region)
+        return None
+
     @property
     def is_exact(self) -> bool:
         """Whether ``inverse`` gives back every voxel that ``forward`` was made for."""

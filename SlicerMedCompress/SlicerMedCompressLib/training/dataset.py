@@ -18,15 +18,14 @@ from ..codecs.base import UNSIGNED_16
 from ..errors import InputError
 from ..files import read_image
 from ..image import Image
+from ..learned.contexts import linear_look, network_inputs
+from ..learned.fitting import facts, fit_sets
+from ..learned.neighbourhood import standard_neighbourhood
+from ..learned.prediction import linear_errors
+from ..learned.tile_values import TileValues
 from ..parallel import thread_pool
 from ..tiling import Region
 from ..transforms import Pipeline, analyse, pipelines
-from ..transforms.slopes import RescaleSlopes
-from .contexts import linear_look, network_inputs
-from .fitting import facts, fit_sets
-from .neighbourhood import standard_neighbourhood
-from .prediction import linear_errors
-from .tile_values import TileValues
 
 _logger = logging.getLogger(__name__)
 TILE_SLICES = 24
@@ -100,9 +99,7 @@ def _samples_of_image(name: str, image: Image, rng: np.random.Generator) -> Iter
 def _integers(image: Image, pipeline: Pipeline, frame: int) -> tuple[np.ndarray, np.ndarray | None]:
     """A frame as unsigned integers (slice, row, column), and the rescale slope of each slice if they differ."""
     region = Region(frame, *((0, length) for length in image.voxels.shape[1:4]))
-    slopes = next((step.of(region) for step in pipeline.steps if isinstance(step, RescaleSlopes)), None)
-    if slopes is not None and len(slopes) == 1:
-        slopes = None
+    slopes = pipeline.slopes_of(region)
     return pipeline.forward(region.of(image.voxels), region)[..., 0].astype(np.int32), slopes
 
 
@@ -127,7 +124,7 @@ def sample(
         for start in range(0, len(volume), TILE_SLICES)
         for part in [slice(start, start + TILE_SLICES)]
     ]
-    sets = fit_sets(tiles, rng)
+    sets = fit_sets(tiles, rng, volume.size)
     found = []
     for tile in tiles:
         errors, size = linear_errors(tile, sets), len(tile.geometry.order)

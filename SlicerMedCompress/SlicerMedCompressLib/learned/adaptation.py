@@ -1,0 +1,121 @@
+"""Adapting the network to the image in hand: the shipped weights, trained a little further on its own voxels.
+
+What is sent are differences in steps of ADAPTATION_STEP, so weights are rounded to these; where the file does
+not get smaller, the shipped weights stay. Source of the idea: per-image refinement in learned compression (Campos et
+al., CVPR Workshops 2019), here of the decoder's weights as in Rozendaal et al., ICLR 2021.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import CorruptStreamError
+from ..libraries import library
+from ..progress import Progress
+from .backends import backend_for
+from .contexts import linear_look, network_inputs
+from .fitting import with_corrections
+from .model import Model
+from .model_stream import ADAPTATION_STEP, model_to_bytes
+from .network import NetworkWeights
+from .prediction import CHUNK, linear_errors
+from .tile_codec import tile_bits
+from .tile_values import TileValues
+
+if TYPE_CHECKING:
+    from .trainable import Batch
+
+SAMPLES = 1_500_000
+RATE = 1.5e-3
+CHECK_EVERY = 16
+EFFORTS = (0, 1000, 3000, 8000, 20000)
+"""Steps of the optimiser at each effort; a thousand take some ten seconds of two cores."""
+
+
+def adapt(
+    model: Model,
+    alone: Sequence[TileValues],
+    following: Sequence[TileValues],
+    samples: int,
+    effort: int,
+    device: str,
+    progress: Progress,
+) -> Model:
+    """The model with adapted weights and corrections, or itself where that would not be smaller.
+
+    Args:
+        samples: how many voxels the image has, of which the tiles may be a part.
+    """
+    tiles, backend = [*alone, *following], backend_for(device)
+    started = time.monotonic()
+
+    def report(done: float) -> None:
+        left = (time.monotonic() - started) * (1 - done) / max(done, 1e-3)
+        progress.report(done, f"Adapting to the image, {left:.0f} s left")
+
+    weights = _in_steps(adapted_weights(tiles, model, EFFORTS[effort], device, report), model.base)
+    try:
+        weights.check()
+    except CorruptStreamError:
+        # Weights that grew too large to be exact: rare, and the shipped ones do.
+        return model
+    adapted = with_corrections(replace(model, weights=weights), tiles, backend)
+    share = samples / sum(len(tile.geometry.order) for tile in tiles)
+    before, after = (
+        8 * len(model_to_bytes(found)) + share * sum(tile_bits(tile, found, backend) for tile in tiles)
+        for found in (model, adapted)
+    )
+    return adapted if after < before else model
+
+
+def adapted_weights(
+    tiles: Sequence[TileValues], model: Model, steps: int, device: str, report: Callable[[float], None]
+) -> NetworkWeights:
+    """Weights trained further on the tiles.
+
+    Args:
+        steps: of the optimiser. report: called with the share that is done; it may raise to cancel.
+    """
+    torch = library("torch", "torch", "Adapting the learned codec to an image")
+    from .optimising import optimise
+    from .trainable import TrainableNetwork
+
+    place = torch.device("cuda" if device in ("auto", "cuda") and torch.cuda.is_available() else "cpu")
+    samples = _samples(tiles, model).to(place)
+    torch.manual_seed(0)
+    network = TrainableNetwork.of(model.base).to(place)
+    optimise(network, samples, steps, RATE, lambda done, _: report(done / steps), CHECK_EVERY)
+    return network.weights()
+
+
+def _samples(tiles: Sequence[TileValues], model: Model) -> Batch:
+    """Up to SAMPLES voxels of the tiles."""
+    from .trainable import Batch, batch_of
+
+    rng = np.random.default_rng(0)
+    share = min(1.0, SAMPLES / sum(len(tile.geometry.order) for tile in tiles))
+    found = []
+    for tile in tiles:
+        sets, size = model.sets_for(tile.reference), len(tile.geometry.order)
+        errors = linear_errors(tile, sets)
+        chosen = np.sort(rng.choice(size, max(1, int(size * share)), replace=False))
+        for start in range(0, len(chosen), CHUNK):
+            which = chosen[start : start + CHUNK]
+            neighbours, groups = tile.neighbours(which), tile.groups(which)
+            look = linear_look(neighbours, groups, sets, model.largest)
+            inputs = network_inputs(neighbours, tile.residuals(errors, which), look, groups, tile.neighbourhood)
+            before, values = tile.geometry.slices[which], tile.values[tile.geometry.order[which]]
+            found.append(batch_of(inputs, model.facts, before, look.centre, look.scale, values, model.largest))
+    return Batch.joined(found)
+
+
+def _in_steps(weights: NetworkWeights, base: NetworkWeights) -> NetworkWeights:
+    arrays = []
+    for array, start in zip(weights.arrays(), base.arrays(), strict=True):
+        arrays.append(start + ADAPTATION_STEP * np.rint((array - start) / ADAPTATION_STEP).astype(np.int32))
+    return NetworkWeights(*arrays)

@@ -1,0 +1,1 @@
+"""Training the weights that ship: samples of the images of a manifest, and the loop over them. Needs torch."""
