@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,12 +10,19 @@ from .codecs import Block, FittedCodec
 from .container import Plan
 from .image import Image
 from .progress import Progress
-from .tiling import Region
+from .tiling import Grid, Region
 
-MOST_VOXELS = 1 << 24
-"""Tiles to fit to hold at most so many voxels: all of most volumes, evenly chosen ones of larger images."""
-MOST_FITTED = 1 << 22
-"""For the quick fit."""
+
+@dataclass(frozen=True)
+class Spread:
+    """How much of an image is looked at: boxes of ``side`` rows and columns in at most ``tiles`` tiles."""
+
+    tiles: int
+    side: int
+
+
+QUICKLY = Spread(12, 80)
+THOROUGHLY = Spread(32, 128)
 
 
 def fitted(image: Image, plan: Plan, device: str = "auto") -> Plan:
@@ -28,7 +34,8 @@ def fitted(image: Image, plan: Plan, device: str = "auto") -> Plan:
     codec = plan.codec
     if not isinstance(codec, FittedCodec):
         return plan
-    return replace(plan, codec=codec.on_device(device).fitted(_blocks(image, plan, MOST_FITTED), _samples(image, plan)))
+    blocks, samples = _blocks(image, plan, QUICKLY), _samples(image, plan)
+    return replace(plan, codec=codec.on_device(device).fitted(blocks, samples, _largest(image, plan)))
 
 
 def refined(image: Image, plan: Plan, progress: Progress) -> Plan:
@@ -36,7 +43,7 @@ def refined(image: Image, plan: Plan, progress: Progress) -> Plan:
     codec = plan.codec
     if not isinstance(codec, FittedCodec):
         return plan
-    return replace(plan, codec=codec.refined(_blocks(image, plan, MOST_VOXELS), _samples(image, plan), progress))
+    return replace(plan, codec=codec.refined(_blocks(image, plan, THOROUGHLY), _samples(image, plan), progress))
 
 
 def is_refined(plan: Plan) -> bool:
@@ -44,23 +51,42 @@ def is_refined(plan: Plan) -> bool:
     return isinstance(plan.codec, FittedCodec) and bool(plan.codec.settings.get("effort"))
 
 
+def _largest(image: Image, plan: Plan) -> int:
+    """Greatest integer that the codec will get."""
+    coder, grid = plan.coder(image.voxels), plan.grid
+    tiles = (tile for slab in range(grid.slab_count) for tile in grid.tiles_of_slab(slab))
+    return max(int(coder.planes(image.voxels, tile).max()) for tile in tiles)
+
+
 def _samples(image: Image, plan: Plan) -> int:
     planes = plan.coder(image.voxels).plane_count
     return image.voxels[..., 0].size * planes
 
 
-def _blocks(image: Image, plan: Plan, most: int) -> list[Block]:
-    """Tiles spread over the image, with what would be known beside each."""
-    coder, grid = plan.coder(image.voxels), plan.grid
+def _blocks(image: Image, plan: Plan, spread: Spread) -> list[Block]:
+    """Boxes spread over the image, all of it where it is small, with what would be known beside each."""
+    grid, rng = plan.grid, np.random.default_rng(0)
     tiles = [tile for slab in range(grid.slab_count) for tile in grid.tiles_of_slab(slab)]
-    voxels = math.prod(grid.shape) * coder.plane_count
-    count = max(1, min(len(tiles), math.ceil(len(tiles) * most / voxels)))
+    boxes = [box for tile in tiles for box in _boxes_of(tile, spread.side)]
     # Not every n-th: in a sequence that might be always the first frame of a group.
-    chosen = np.random.default_rng(0).permutation(len(tiles))[:count]
-    found = []
-    for region in (tiles[number] for number in sorted(map(int, chosen))):
-        found.extend(_blocks_of(image, plan, region))
-    return found
+    chosen = sorted(map(int, rng.permutation(len(boxes))[: spread.tiles]))
+    return [block for number in chosen for block in _blocks_of(image, plan, boxes[number])]
+
+
+def _boxes_of(tile: Region, side: int) -> list[Region]:
+    """A tile in boxes of about ``side`` rows and columns."""
+    grid = Grid((1, *tile.shape), 1, max(1, round(tile.shape[1] / side)), max(1, round(tile.shape[2] / side)))
+    first = (tile.slices[0], tile.rows[0], tile.columns[0])
+    return [
+        Region(
+            tile.frame,
+            *(
+                (start + span[0], start + span[1])
+                for start, span in zip(first, (box.slices, box.rows, box.columns), strict=True)
+            ),
+        )
+        for box in grid.tiles_of_slab(0)
+    ]
 
 
 def _blocks_of(image: Image, plan: Plan, region: Region) -> list[Block]:

@@ -72,7 +72,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "smallest",
             "Smallest",
-            "Lossless. A learned codec, adapted to the image where PyTorch is installed; slow, and never larger than JPEG XL.",
+            "Lossless. A learned codec, adapted to the image where PyTorch is installed; slow, never above JPEG XL.",
             labels=(Crackle(), Zstandard(19), JpegXl(7)),
             integers=(JpegXl(7), JpegLs(), Causal(2)),
             floats=(Pcodec(8), JpegXl(7), Zstandard(19), Causal(0)),

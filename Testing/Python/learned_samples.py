@@ -8,7 +8,7 @@ from scipy import ndimage
 from SlicerMedCompressLib.learned.contexts import input_count
 from SlicerMedCompressLib.learned.distributions import SHAPES, WIDTH_LEVELS
 from SlicerMedCompressLib.learned.fitting import facts, fit_sets
-from SlicerMedCompressLib.learned.linear import LinearSet
+from SlicerMedCompressLib.learned.linear import CLASSES, COEFFICIENT_BITS, LinearSet
 from SlicerMedCompressLib.learned.model import Model
 from SlicerMedCompressLib.learned.neighbourhood import standard_neighbourhood
 from SlicerMedCompressLib.learned.network import OUTPUTS, SIDE, NetworkWeights
@@ -16,6 +16,7 @@ from SlicerMedCompressLib.learned.tile_values import TileValues
 
 Shape = tuple[int, int, int]
 HOOD = standard_neighbourhood()
+KINDS = (HOOD.own, HOOD.previous, HOOD.before, HOOD.reference)
 INPUTS = input_count(HOOD)
 
 
@@ -40,7 +41,18 @@ def random_weights(
 
 def silent_weights(hidden: int = 4, inputs: int = INPUTS) -> NetworkWeights:
     """A network that leaves the linear predictions as they are."""
-    return random_weights(np.random.default_rng(0), hidden, 0, inputs)
+    return NetworkWeights(
+        *(np.zeros_like(array) for array in random_weights(np.random.default_rng(0), hidden, 0, inputs).arrays())
+    )
+
+
+def sensible_weights(inputs: int = INPUTS) -> NetworkWeights:
+    """A network that expects errors as large as the linear errors around the voxel; it makes files small."""
+    weights = silent_weights(4, inputs)
+    # The last inputs are the scale, which widths start from, and the energy, both in quarters of an octave.
+    weights.skip[inputs - 2 : inputs, 1] = [-1024, 1024]
+    weights.head_bias[1] = -8 * 1024
+    return weights
 
 
 def smooth_volume(rng: np.random.Generator, shape: Shape, largest: int = 4095, noise: float = 3.0) -> np.ndarray:
@@ -88,3 +100,24 @@ def fitted_model(
         choices=identity_choices() if choices is None else choices,
         largest=top,
     )
+
+
+def unchanging_model(largest: int) -> Model:
+    """A model of numbers that are the same on any machine with any version of NumPy: for golden checksums."""
+    random = np.random.RandomState(1)
+
+    def whole(limit: int, *shape: int) -> np.ndarray:
+        return random.randint(-limit, limit + 1, shape).astype(np.int32)
+
+    def linear_set(columns: int) -> LinearSet:
+        coefficients = whole(60, columns, CLASSES)
+        coefficients[0] += (1 << COEFFICIENT_BITS) - coefficients.sum(axis=0, dtype=np.int32)
+        return LinearSet(np.array([700.0, 9000.0]), coefficients, tuple(map(len, KINDS)))
+
+    weights = NetworkWeights(*(whole(40, *array.shape) for array in silent_weights(8).arrays()))
+    sets = [linear_set(len(HOOD.voxels)) for _ in range(3)]
+    reference_sets = [linear_set(len(HOOD.voxels) + len(HOOD.reference)) for _ in range(3)]
+    levels = np.clip(np.arange(WIDTH_LEVELS) + whole(3, WIDTH_LEVELS), 0, WIDTH_LEVELS - 1)
+    choices = np.stack([levels, np.arange(WIDTH_LEVELS) % len(SHAPES)], axis=1)
+    facts = np.array([20, 31, -7, 12], np.int32)
+    return Model(weights, weights, facts, tuple(sets), tuple(reference_sets), choices, largest)

@@ -100,16 +100,26 @@ def test_tables_cost_little_more_than_the_distribution_that_they_stand_for(shape
             assert extra <= TOLERANCE
 
 
-def test_narrow_distributions_lie_as_their_phase_says() -> None:
+@pytest.mark.parametrize("level", range(UNIT_WIDTH_LEVEL + 8))
+def test_centres_are_rounded_to_the_nearest_phase_and_halves_up(level: int) -> None:
     table = DistributionTable.of(identity_choices())
-    level, largest = 8, 1000
+    phases = 1 << phase_bits_of(level)
+    for fraction in range(64):
+        located = table.locate(np.array([500 * 32 + fraction]), np.array([level]), 1000)
+        base = int(located.origin[0]) + BINS // 2
+        phase = int(located.row[0] - table.first_row[level])
+        # Phase p of n stands for p / n - 1/2 from the whole number; a lone phase for the number itself.
+        stands_for = base + (phase / phases - 0.5 if phases > 1 else 0)
+        assert stands_for == 500 + np.floor(fraction / 32 * phases + 0.5) / phases
+        assert 0 <= phase < phases
+
+
+def test_narrow_distributions_are_likeliest_at_their_centre() -> None:
+    table = DistributionTable.of(identity_choices())
     for fraction in range(32):
-        centre = np.array([500 * 32 + fraction])
-        located = table.locate(centre, np.array([level]), largest)
-        start, size = table.intervals(spread(located, BINS), np.arange(BINS))
-        likely = int(located.origin[0]) + int(np.argmax(size))
-        assert likely == (500 if fraction < 16 else 501) or fraction == 16
-        assert start[0] == 0
+        located = table.locate(np.array([500 * 32 + fraction]), np.array([8]), 1000)
+        _, size = table.intervals(spread(located, BINS), np.arange(BINS))
+        assert fraction == 16 or int(located.origin[0]) + int(np.argmax(size)) == (500 if fraction < 16 else 501)
 
 
 def spread(located: Located, count: int) -> Located:

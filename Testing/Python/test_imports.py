@@ -10,17 +10,21 @@ import SlicerMedCompressLib
 
 PACKAGE = Path(SlicerMedCompressLib.__file__).parent
 
-SCRIPT = """
+ON_DEMAND = ("learned.numba_", "learned.torch_", "learned.trainable", "learned.optimising", "training.train")
+"""What is imported only where numba or torch is to work."""
+
+SCRIPT = f"""
 import pkgutil, importlib, sys
 import numpy
 before = set(sys.modules)
 import SlicerMedCompressLib
 for module in pkgutil.walk_packages(SlicerMedCompressLib.__path__, "SlicerMedCompressLib."):
-    if not module.name.startswith(("SlicerMedCompressLib.scene", "SlicerMedCompressLib.widget")) \
+    part = module.name.partition(".")[2]
+    if not part.startswith(("scene", "widget", *{ON_DEMAND!r})) \
             and not module.name.endswith("__main__"):
         importlib.import_module(module.name)
-new = {name.partition(".")[0] for name in set(sys.modules) - before}
-print(*sorted(new - set(sys.stdlib_module_names) - {"SlicerMedCompressLib", "numpy"}))
+new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print(*sorted(new - set(sys.stdlib_module_names) - {{"SlicerMedCompressLib", "numpy"}}))
 """
 
 
@@ -33,21 +37,24 @@ def test_the_package_needs_numpy_only() -> None:
 
 ORDER = [
     "errors",
+    "libraries",
+    "progress",
     "appearance",
     "segments",
     "image",
     "tiling",
     "tolerance",
     "transforms",
+    "learned",
     "codecs",
     "parallel",
-    "progress",
     "results",
     "container",
     "quality",
     "lossless_region",
     "sampling",
     "presets",
+    "fitting_plans",
     "targets",
     "lossy_plans",
     "request",
@@ -58,6 +65,7 @@ ORDER = [
     "segmentation_files",
     "dicom",
     "files",
+    "training",
     "scene",
     "benchmark",
     "demo",

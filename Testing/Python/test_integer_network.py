@@ -152,8 +152,6 @@ def test_a_network_leaves_its_inputs_as_they_are() -> None:
 def with_sum(layer: str, total: int, sign: int) -> NetworkWeights:
     """Weights of which one unit's products reach exactly this sum, with the help of its bias."""
     arrays = {field.name: getattr(silent_weights(), field.name).copy() for field in dataclasses.fields(NetworkWeights)}
-    for array in arrays.values():
-        array[:] = 0
     scale = {"first": INPUT_LIMIT, "second": ACTIVATION_LIMIT, "head": 2 * ACTIVATION_LIMIT, "skip": INPUT_LIMIT}[layer]
     weights = arrays[layer]
     each = total // scale // len(weights)

@@ -8,18 +8,25 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import MedCompressError, VerificationError
 from ..files import read_image
 from ..image import Image, same_voxels
-from .reference import encode_jpegxl7
+from .reference import Figures, encode_jpegxl, encode_tomoz
 from .sides import Side, make_side
 
 _logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 NRRD, JPEGXL7 = "nrrd", "jpegxl7-slices"
+REFERENCES: dict[str, Callable[[Image, int | None], Figures | None]] = {
+    JPEGXL7: encode_jpegxl,
+    "jpegxl9-slices": partial(encode_jpegxl, effort=9),
+    "tomoz": encode_tomoz,
+}
+"""Methods that are bare streams in memory, without a file."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Measurement:
 
     Attributes:
         method: ``nrrd`` is Slicer's default save; ``jpegxl7-slices`` the bare streams of JPEG XL
-            effort 7, slice by slice, of the same integers; others are presets and codecs.
+            effort 7, slice by slice, of the same integers, ``tomoz`` those of Tomoz; others are presets and codecs.
         codec: what a preset chose.
         voxel_bytes, voxel_count: of the image in memory.
         size: bytes of the whole file.
@@ -99,8 +106,8 @@ class _Run:
 
     def measure(self, method: str) -> tuple[_Figures, Any] | None:
         """Figures and what was loaded last (None for the reference); None if the method does not apply."""
-        if method == JPEGXL7:
-            encoded = encode_jpegxl7(self.image, self.threads)
+        if method in REFERENCES:
+            encoded = REFERENCES[method](self.image, self.threads)
             return None if encoded is None else (_Figures(method, encoded[0], encoded[1], 0.0, encoded[2]), None)
         if method == NRRD:
             target = self.folder / ("reference" + self.side.nrrd_suffix(self.node))

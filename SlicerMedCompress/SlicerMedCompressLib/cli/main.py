@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from .. import __version__
 from ..errors import MedCompressError
-from . import converting, inspecting, measuring
+from . import converting, inspecting, measuring, training
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +55,6 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    for part in (converting, inspecting, measuring):
+    for part in (converting, inspecting, measuring, training):
         part.add_commands(command)
     return parser

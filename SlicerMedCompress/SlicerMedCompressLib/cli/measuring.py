@@ -46,12 +46,12 @@ def add_commands(command: Command) -> None:
 
 def _bench(options: argparse.Namespace) -> None:
     from ..benchmark import bench, summary_table, table
-    from ..benchmark.measure import JPEGXL7, NRRD
+    from ..benchmark.measure import JPEGXL7, NRRD, REFERENCES
     from ..benchmark.sides import image_files, make_side
 
     methods = [method.strip() for method in (options.methods or "").split(",") if method.strip()]
     for method in methods:
-        if method not in (NRRD, JPEGXL7, *PRESETS) and codec_named(method).guarantee != "lossless":
+        if method not in (NRRD, *REFERENCES, *PRESETS) and codec_named(method).guarantee != "lossless":
             raise InputError(f'bench compares what is lossless, and "{method}" is not; see medcompress sweep.')
     files = image_files(options.paths)
     for file in files:

@@ -75,14 +75,15 @@ class Causal(FittedCodec):
     def on_device(self, device: str) -> Causal:
         return dataclasses.replace(self, device=device)
 
-    def fitted(self, blocks: Sequence[Block], samples: int) -> Causal:
-        return dataclasses.replace(self, parameters=fit_model(*_tiles(blocks), samples, backend_for(self.device)))
+    def fitted(self, blocks: Sequence[Block], samples: int, largest: int) -> Causal:
+        model = fit_model(*_tiles(blocks, largest), samples, backend_for(self.device))
+        return dataclasses.replace(self, parameters=model)
 
     def refined(self, blocks: Sequence[Block], samples: int, progress: Progress) -> Causal:
         if self.effort == 0:
             return self
         model = self._fitted_model()
-        adapted = adapt(model, *_tiles(blocks), samples, self.effort, self.device, progress)
+        adapted = adapt(model, *_tiles(blocks, model.largest), samples, self.effort, self.device, progress)
         return dataclasses.replace(self, parameters=adapted)
 
     def encode(self, block: np.ndarray, context: BlockContext = NOTHING) -> bytes:
@@ -119,11 +120,10 @@ def _parsed(model: bytes) -> Model:
     return model_from_bytes(model)
 
 
-def _tiles(blocks: Sequence[Block]) -> tuple[list[TileValues], list[TileValues]]:
+def _tiles(blocks: Sequence[Block], largest: int) -> tuple[list[TileValues], list[TileValues]]:
     """The blocks without and with a frame before, ready to look at."""
     alone: list[TileValues] = []
     following: list[TileValues] = []
-    largest = max(int(block.samples.max()) for block in blocks)
     for block in blocks:
         reference = block.context.reference
         tile = TileValues.of(block.samples, standard_neighbourhood(), largest, reference, block.context.slopes)

@@ -61,11 +61,11 @@ class FittedCodec(Codec):
         """This codec, working on a device: see ``learned.backends``."""
 
     @abstractmethod
-    def fitted(self, blocks: Sequence[Block], samples: int) -> FittedCodec:
+    def fitted(self, blocks: Sequence[Block], samples: int, largest: int) -> FittedCodec:
         """This codec fitted in a moment.
 
         Args:
-            blocks: some or all of the image. samples: how many the image has.
+            blocks: some or all of the image. samples: how many the image has. largest: of all samples.
         """
 
     @abstractmethod

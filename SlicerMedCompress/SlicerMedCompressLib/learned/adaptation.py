@@ -1,6 +1,6 @@
 """Adapting the network to the image in hand: the shipped weights, trained a little further on its own voxels.
 
-What is sent are differences in steps of ADAPTATION_STEP, so weights are rounded to these; where the file does
+What is sent are differences in ADAPTATION_STEPS, so weights are rounded to these; where the file does
 not get smaller, the shipped weights stay. Source of the idea: per-image refinement in learned compression (Campos et
 al., CVPR Workshops 2019), here of the decoder's weights as in Rozendaal et al., ICLR 2021.
 """
@@ -21,7 +21,7 @@ from .backends import backend_for
 from .contexts import linear_look, network_inputs
 from .fitting import with_corrections
 from .model import Model
-from .model_stream import ADAPTATION_STEP, model_to_bytes
+from .model_stream import ADAPTATION_STEPS, model_to_bytes
 from .network import NetworkWeights
 from .prediction import CHUNK, linear_errors
 from .tile_codec import tile_bits
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 SAMPLES = 1_500_000
 RATE = 1.5e-3
 CHECK_EVERY = 16
+VOXELS_FOR_ALL = 1_000_000
+"""In smaller images all weights would cost more than they save."""
 EFFORTS = (0, 1000, 3000, 8000, 20000)
 """Steps of the optimiser at each effort; a thousand take some ten seconds of two cores."""
 
@@ -58,7 +60,7 @@ def adapt(
         left = (time.monotonic() - started) * (1 - done) / max(done, 1e-3)
         progress.report(done, f"Adapting to the image, {left:.0f} s left")
 
-    weights = _in_steps(adapted_weights(tiles, model, EFFORTS[effort], device, report), model.base)
+    weights = _in_steps(adapted_weights(tiles, model, EFFORTS[effort], samples, device, report), model.base)
     try:
         weights.check()
     except CorruptStreamError:
@@ -74,12 +76,18 @@ def adapt(
 
 
 def adapted_weights(
-    tiles: Sequence[TileValues], model: Model, steps: int, device: str, report: Callable[[float], None]
+    tiles: Sequence[TileValues],
+    model: Model,
+    steps: int,
+    image_voxels: int,
+    device: str,
+    report: Callable[[float], None],
 ) -> NetworkWeights:
     """Weights trained further on the tiles.
 
     Args:
-        steps: of the optimiser. report: called with the share that is done; it may raise to cancel.
+        steps: of the optimiser. image_voxels: of the whole image; of small ones only the last layer is changed.
+        report: called with the share that is done; it may raise to cancel.
     """
     torch = library("torch", "torch", "Adapting the learned codec to an image")
     from .optimising import optimise
@@ -88,7 +96,9 @@ def adapted_weights(
     place = torch.device("cuda" if device in ("auto", "cuda") and torch.cuda.is_available() else "cpu")
     samples = _samples(tiles, model).to(place)
     torch.manual_seed(0)
-    network = TrainableNetwork.of(model.base).to(place)
+    network = TrainableNetwork.of(model.base, ADAPTATION_STEPS).to(place)
+    if image_voxels < VOXELS_FOR_ALL:
+        network.keep_hidden_layers()
     optimise(network, samples, steps, RATE, lambda done, _: report(done / steps), CHECK_EVERY)
     return network.weights()
 
@@ -115,7 +125,8 @@ def _samples(tiles: Sequence[TileValues], model: Model) -> Batch:
 
 
 def _in_steps(weights: NetworkWeights, base: NetworkWeights) -> NetworkWeights:
+    """Weights as they can be sent: see ``model_stream``."""
     arrays = []
-    for array, start in zip(weights.arrays(), base.arrays(), strict=True):
-        arrays.append(start + ADAPTATION_STEP * np.rint((array - start) / ADAPTATION_STEP).astype(np.int32))
+    for array, start, step in zip(weights.arrays(), base.arrays(), ADAPTATION_STEPS.values(), strict=True):
+        arrays.append(start + step * np.rint((array - start) / step).astype(np.int32))
     return NetworkWeights(*arrays)

@@ -4,12 +4,13 @@ A distribution has a width (73 levels, four an octave) and one of a few shapes. 
 size about the centre; of wide ones a bin holds 2, 4, 8 ... values, and the low bits follow uncoded. The last
 symbol says that the voxel lies further away; its value follows uncoded.
 
-Tables come from integer arithmetic alone: exp in fixed point by `decimal`, whose rounding is specified, and
-divisions of integers.
+Tables come from integer arithmetic alone (and `decimal`, whose rounding is specified, for a few constants), so they
+are the same everywhere.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -53,30 +54,30 @@ def phase_bits_of(level: int) -> int:
 
 @lru_cache(maxsize=1)
 def _powers() -> np.ndarray:
-    """2^-f for f in steps of 2^-12 from 0 to 1, in 2^-30."""
-    context = Context(prec=40)
-    two = Decimal(2)
-    return np.array(
-        [
-            int((context.power(two, Decimal(-step) / (1 << _EXPONENT_BITS)) * (1 << _FRACTION)).to_integral_value())
-            for step in range(1 << _EXPONENT_BITS)
-        ],
-        np.int64,
-    )
+    """2^-f for f in steps of 2^-12 from 0 to 1, in 2^-30: products of square roots of square roots."""
+    fine = 90
+    roots = [math.isqrt(1 << (2 * fine - 1))]
+    while len(roots) < _EXPONENT_BITS:
+        roots.append(math.isqrt(roots[-1] << fine))
+    found = [1 << fine]
+    for root in roots:
+        # Steps so far were of twice the size: halve them.
+        found = [value for pair in ((power, power * root >> fine) for power in found) for value in pair]
+    return np.array([(power + (1 << (fine - _FRACTION - 1))) >> (fine - _FRACTION) for power in found], np.int64)
 
 
 @lru_cache(maxsize=256)
 def _rate(level: int) -> int:
-    """log2(e) over the width, for 1/64 of a voxel unit, in 2^-24."""
+    """log2(e) over the width, for 1/64 of a voxel unit, in 2^-32."""
     context = Context(prec=40)
     width = context.power(Decimal(2), Decimal(level - UNIT_WIDTH_LEVEL) / 4)
     log2e = context.divide(Decimal(1), context.ln(Decimal(2)))
-    return int((context.divide(log2e, width) * (1 << 18)).to_integral_value())
+    return int((context.divide(log2e, width) * (1 << 26)).to_integral_value())
 
 
 def _logistic(edges: np.ndarray, level: int) -> np.ndarray:
     """Cumulative logistic distribution at edges in 1/64 voxel units, in 2^-30."""
-    exponent = (np.abs(edges.astype(np.int64)) * _rate(level)) >> (24 - _EXPONENT_BITS)
+    exponent = (np.abs(edges.astype(np.int64)) * _rate(level)) >> (32 - _EXPONENT_BITS)
     whole = np.minimum(exponent >> _EXPONENT_BITS, 62)
     power = _powers()[exponent & ((1 << _EXPONENT_BITS) - 1)] >> whole
     one = np.int64(1) << _FRACTION

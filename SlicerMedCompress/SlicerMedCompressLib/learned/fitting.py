@@ -22,6 +22,7 @@ from .tile_values import TileValues
 SAMPLES = 200_000
 FEWER_SAMPLES = 60_000
 """For voxels at the first slices of a tile, which are few."""
+VOXELS_TO_CORRECT = 400_000
 VOXELS_FOR_ALL = 50_000
 """From so many voxels on a set uses all neighbours."""
 
@@ -47,12 +48,23 @@ def fit_model(alone: Sequence[TileValues], following: Sequence[TileValues], samp
 def with_corrections(model: Model, tiles: Sequence[TileValues], backend: Backend) -> Model:
     """The model with distributions corrected to what occurs in the tiles."""
     rng = np.random.default_rng(1)
+    tiles = _some(tiles, rng)
     predictions = [backend.predict(tile, model) for tile in tiles]
     values = np.concatenate([tile.values[tile.geometry.order] for tile in tiles]).astype(np.int64)
     joined = Prediction(
         np.concatenate([found.centre for found in predictions]), np.concatenate([found.level for found in predictions])
     )
     return replace(model, choices=corrected(joined, values, model.largest, model.value_bits, rng))
+
+
+def _some(tiles: Sequence[TileValues], rng: np.random.Generator) -> list[TileValues]:
+    """Tiles of about VOXELS_TO_CORRECT voxels together, at least one."""
+    found: list[TileValues] = []
+    for number in map(int, rng.permutation(len(tiles))):
+        if sum(len(tile.geometry.order) for tile in found) >= VOXELS_TO_CORRECT:
+            break
+        found.append(tiles[number])
+    return found
 
 
 def fit_sets(tiles: Sequence[TileValues], rng: np.random.Generator, image_voxels: float) -> tuple[LinearSet, ...]:

@@ -4,9 +4,9 @@
     | counts: 4 x uint8 a set | thresholds: CLASSES - 1 x uint32 a set | lists of integers: see integer_lists
 
 Flags: 1 there are sets for voxels with a frame before, 2 the weights differ from the shipped ones.
-Counts: how many neighbours of the four kinds a set uses (all 0: it is the set before, and nothing more follows of it).
-Lists: for every set its coefficients, class after class, without the first, which follows from their sum; the choices of distributions, as changes of the level
-and shapes; the weights' differences in steps of ADAPTATION_STEP, array after array.
+Counts: how many neighbours of the four kinds a set uses; all 0: it is the set before, and nothing more follows of it.
+Lists: for every set its coefficients, class after class, without the first, which follows from their sum; the choices of
+distributions, as changes of the level and as shapes; the weights' differences in ADAPTATION_STEPS, array after array.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ from .tile_geometry import SLICES_BEFORE
 VERSION = 1
 _HEADER = struct.Struct("<B8sH4bB")
 _REFERENCE, _ADAPTED = 1, 2
-ADAPTATION_STEP = 8
-"""Adapted weights differ from the shipped ones by multiples of this."""
+ADAPTATION_STEPS = {
+    "first": 4, "first_bias": 64, "second": 4, "second_bias": 64,
+    "head": 1, "head_bias": 16, "skip": 1,
+}
+"""Adapted weights differ from the shipped ones by multiples of these: coarse where there are many."""
 
 
 def model_to_bytes(model: Model) -> bytes:
@@ -53,7 +56,7 @@ def model_to_bytes(model: Model) -> bytes:
     lists.append(model.choices[:, 0] - np.arange(WIDTH_LEVELS))
     lists.append(model.choices[:, 1])
     if adapted:
-        lists.extend(difference // ADAPTATION_STEP for difference in differences)
+        lists.extend(part // step for part, step in zip(differences, ADAPTATION_STEPS.values(), strict=True))
     return head + counts + thresholds + encode_lists(lists)
 
 
@@ -125,8 +128,8 @@ def _sets(
 
 def _adapted(base: NetworkWeights, differences: Sequence[np.ndarray]) -> NetworkWeights:
     arrays = []
-    for array, difference in zip(base.arrays(), differences, strict=True):
+    for array, difference, step in zip(base.arrays(), differences, ADAPTATION_STEPS.values(), strict=True):
         if len(difference) and np.abs(difference).max() > 1 << 20:
             raise CorruptStreamError("The model in the file has impossible weights.")
-        arrays.append(array + ADAPTATION_STEP * difference.reshape(array.shape).astype(np.int32))
+        arrays.append(array + step * difference.reshape(array.shape).astype(np.int32))
     return NetworkWeights(*arrays)

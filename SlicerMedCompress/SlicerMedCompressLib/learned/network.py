@@ -57,6 +57,11 @@ class NetworkWeights:
         """Units of each layer."""
         return len(self.second)
 
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """Names of the attributes, in their order."""
+        return "first", "first_bias", "second", "second_bias", "head", "head_bias", "skip"
+
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All arrays, in the order of the attributes."""
         return (
@@ -77,15 +82,17 @@ class NetworkWeights:
         ]
         if [array.shape for array in self.arrays()] != shapes:
             raise CorruptStreamError("The weights of the network do not fit one another.")
-        first, second, out = (
-            INPUT_LIMIT * np.abs(self.first).sum(axis=0) + np.abs(self.first_bias),
-            ACTIVATION_LIMIT * np.abs(self.second).sum(axis=0) + np.abs(self.second_bias),
-            2 * ACTIVATION_LIMIT * np.abs(self.head).sum(axis=0)
-            + INPUT_LIMIT * np.abs(self.skip).sum(axis=0)
-            + np.abs(self.head_bias),
+        # In doubles, where no integer of 32 bits has an absolute value that it cannot hold.
+        first, first_bias, second, second_bias, head, head_bias, skip = (
+            np.abs(array.astype(np.float64)) for array in self.arrays()
+        )
+        sums = (
+            INPUT_LIMIT * first.sum(axis=0) + first_bias,
+            ACTIVATION_LIMIT * second.sum(axis=0) + second_bias,
+            2 * ACTIVATION_LIMIT * head.sum(axis=0) + INPUT_LIMIT * skip.sum(axis=0) + head_bias,
         )
         half = 1 << (WEIGHT_BITS - 1)
-        if max(int(first.max()), int(second.max()), int(out.max())) + half >= EXACT:
+        if max(float(part.max()) for part in sums) + half >= EXACT:
             raise CorruptStreamError("The weights of the network are too large to be exact.")
 
 
@@ -98,6 +105,8 @@ class Network:
 
     def __init__(self, weights: NetworkWeights, side: np.ndarray) -> None:
         weights.check()
+        if len(side) != SIDE - 2 or np.abs(side).max() > INPUT_LIMIT:
+            raise CorruptStreamError("The facts of the image are not what the network was proved exact for.")
         count = weights.inputs
         whole = np.array([[*side, 16 * (before == 0), 16 * (before == 1)] for before in range(3)], np.int64)
         as_float = [np.ascontiguousarray(array, dtype=np.float32) for array in weights.arrays()]
@@ -147,6 +156,6 @@ def weights_from_floats(arrays: dict[str, Any]) -> NetworkWeights:
                 SUM_BITS if name.endswith("bias") else WEIGHT_BITS,
                 EXACT if name.endswith("bias") else LARGEST_WEIGHT,
             )
-            for name in ("first", "first_bias", "second", "second_bias", "head", "head_bias", "skip")
+            for name in NetworkWeights.names()
         )
     )

@@ -1,12 +1,14 @@
-"""Compiled loops of the numba backend: LANES voxels of one plane at a time, from their addresses to distributions.
+"""Compiled: from the addresses of LANES voxels of a plane to their distributions.
 
-What is known of a block of voxels lies as (number, LANES), so that every step is the same few vector operations.
-Everything but the linear predictions is in float32 and exact there; see the numpy way in prediction and contexts.
+What is known of these voxels lies in arrays (number, LANES). Sums and products are exact integers as in the numpy
+way (see contexts, network and prediction), so their order does not matter.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,62 +17,97 @@ from numba import njit
 from . import scales
 from .distributions import UNIT_WIDTH_LEVEL, WIDTH_LEVELS
 from .linear import CLASSES, COEFFICIENT_BITS, SUBVOXEL_BITS
-from .numba_lanes import LANES, absolute, at_least, clamp, floor, load, multiply_add, narrowed, store, widened
 from .neighbourhood import ACTIVE, NEAREST
-from .network import ACTIVATION_LIMIT, OUTPUTS, SUM_BITS, WEIGHT_BITS
+from .network import ACTIVATION_LIMIT, SUM_BITS, WEIGHT_BITS
+from .numba_lanes import LANES, absolute, at_least, clamp, floor, load, look_up, multiply_add, narrowed, store, widened
+from .tile_geometry import SLICES_BEFORE
 from .tile_values import GAIN_BITS
 
-SLICES_BEFORE = 2
-ENERGY_LIMIT = scales.ENERGY_LIMIT
-ACTIVITY_OFFSET = scales.ACTIVITY_OFFSET
-CENTRE_SHIFT = 2.0 ** -(SUM_BITS + scales.CENTRE_BITS - SUBVOXEL_BITS)
-LEVEL_SHIFT = 2.0 ** -(SUM_BITS - 2)
-FIRST_LEVEL = UNIT_WIDTH_LEVEL + 2 * scales.LOWEST - 4
 UNITS = 8
-"""Units of the network computed together; numbers of units and of inputs are filled up to a multiple of it."""
+"""Units of a layer computed together; numbers of inputs and of units are filled up with zeros to multiples of it."""
+_ENERGY_LIMIT = scales.ENERGY_LIMIT
+_ACTIVITY_OFFSET = scales.ACTIVITY_OFFSET
+_COEFFICIENT_SHIFT = 2.0 ** (SUBVOXEL_BITS - COEFFICIENT_BITS)
+_CENTRE_SHIFT = 2.0 ** -(SUM_BITS + scales.CENTRE_BITS - SUBVOXEL_BITS)
+_LEVEL_SHIFT = 2.0 ** -(SUM_BITS - 2)
+_FIRST_LEVEL = UNIT_WIDTH_LEVEL + 2 * scales.LOWEST - 4
 
 
-def compiled(function: Callable) -> Any:
-    """The function compiled when it is first called, kept on disk where there is a place to keep it."""
+def _fingerprint() -> str:
+    """Of all that compiled code may be made of: these modules. Numba alone would look at one file only."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+_FINGERPRINT = _fingerprint()
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, compiled when it is first called and kept on disk where there is a place for it."""
+    # Numba keeps it under this name.
+    function.__qualname__ += f"_{_FINGERPRINT}"
+    options = {"nogil": True, "error_model": "numpy"}
     try:
-        return njit(nogil=True, cache=True, error_model="numpy")(function)
+        found: Callable[..., Any] = njit(cache=True, **options)(function)
     except RuntimeError:
-        return njit(nogil=True, error_model="numpy")(function)
+        found = njit(**options)(function)
+    return found
 
 
-class Surroundings(NamedTuple):
-    """What does not depend on the voxels of a tile.
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function for use in compiled ones. A call of each would count references to every array it is given."""
+    found: Callable[..., Any] = njit(
+        nogil=True, error_model="numpy", forceinline=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
+    return found
+
+
+class TileArrays(NamedTuple):
+    """A tile, flat arrays.
 
     Attributes:
-        order, slices: of the geometry. slice_size: voxels of a padded slice.
-        voxels, reference, residuals: steps to the neighbours, int32.
-        own, previous, own_residuals: how many of them are in the own slice and in the one before.
-        gains: float64 (slice, 2), or (0, 2) where all slices have one slope.
-        largest: greatest voxel value.
+        order, slices, plane_starts, edge, edge_source, edge_starts: see TileGeometry.
+        values, errors: float32, padded volumes, read and filled. reference: float32, of the frame before, or empty.
+        voxel_steps, residual_steps, reference_steps: from an address to those of neighbours, int32; the last may
+            be empty.
+        own, previous, own_residuals: how many of these are in the own slice, in the one before, in the own slice.
+        gains: float64 (slice, SLICES_BEFORE), or of no slices where all have one slope.
+        slice_size: voxels of a padded slice. largest: greatest voxel value.
     """
 
     order: np.ndarray
     slices: np.ndarray
-    slice_size: int
-    voxels: np.ndarray
+    plane_starts: np.ndarray
+    edge: np.ndarray
+    edge_source: np.ndarray
+    edge_starts: np.ndarray
+    values: np.ndarray
+    errors: np.ndarray
     reference: np.ndarray
-    residuals: np.ndarray
+    voxel_steps: np.ndarray
+    residual_steps: np.ndarray
+    reference_steps: np.ndarray
     own: int
     previous: int
     own_residuals: int
     gains: np.ndarray
+    slice_size: int
     largest: int
 
 
-class Packed(NamedTuple):
-    """Numbers of a model as the loops want them; leading index of three: slices before the voxel.
+class ModelArrays(NamedTuple):
+    """A model; a leading index of SLICES_BEFORE + 1 is of the slices before a voxel.
 
     Attributes:
         thresholds: float64 (3, CLASSES - 1). coefficients: float64 (3, neighbour, CLASSES).
-        first, second: float32 (unit / UNITS, input, UNITS). first_bias: (3, unit). second_bias: (unit).
+        first, second: float32 (unit // UNITS, input, unit % UNITS). first_bias: (3, unit). second_bias: (unit).
         head, skip: float32 (input, OUTPUTS). head_bias: (3, OUTPUTS).
-        energy_weights: float32, of the linear errors.
-        activity_thresholds, energy_thresholds, and the factors and limits of each scale: see scales.
+        energy_weights: float32 (residual neighbour,).
+        activity_thresholds, energy_thresholds, centre_factors: see scales.
+        difference_factors, subvoxel_factors: float32 (scale,), these of scales in units of 1. difference_limits,
+            subvoxel_limits: see scales.
     """
 
     thresholds: np.ndarray
@@ -85,36 +122,171 @@ class Packed(NamedTuple):
     energy_weights: np.ndarray
     activity_thresholds: np.ndarray
     energy_thresholds: np.ndarray
+    centre_factors: np.ndarray
     difference_factors: np.ndarray
     difference_limits: np.ndarray
     subvoxel_factors: np.ndarray
     subvoxel_limits: np.ndarray
-    centre_factors: np.ndarray
 
 
-class Work(NamedTuple):
-    """Room for one block; see ``room``."""
+class Room(NamedTuple):
+    """Room for what is known of LANES voxels.
+
+    Attributes:
+        addresses: int64 (LANES,). neighbours, residuals, inputs, hidden, second: float32 (number, LANES).
+        classes: float64 (CLASSES, LANES), linear predictions. gains: float64 (1, LANES).
+        found: float64 (3, LANES): CENTRE and LEVEL of the distributions, LINEAR prediction.
+    """
 
     addresses: np.ndarray
     neighbours: np.ndarray
     residuals: np.ndarray
-    classes: np.ndarray
-    linear: np.ndarray
-    total: np.ndarray
-    activity: np.ndarray
-    scale: np.ndarray
-    limit: np.ndarray
-    factor: np.ndarray
     inputs: np.ndarray
     hidden: np.ndarray
     second: np.ndarray
-    outputs: np.ndarray
-    centre: np.ndarray
-    level: np.ndarray
+    classes: np.ndarray
+    gains: np.ndarray
+    found: np.ndarray
+
+
+CENTRE, LEVEL, LINEAR = 0, 1, 2
 
 
 @compiled
-def _add_units(out, first, weights, inputs):
+def room_for(tile: TileArrays, model: ModelArrays) -> Room:
+    """Room, zeroed: rows beyond the last neighbour or input stay zero."""
+    hidden = model.second.shape[1]
+    return Room(
+        np.zeros(LANES, np.int64),
+        np.zeros((model.coefficients.shape[1], LANES), np.float32),
+        np.zeros((len(tile.residual_steps), LANES), np.float32),
+        np.zeros((model.first.shape[1], LANES), np.float32),
+        np.zeros((hidden, LANES), np.float32),
+        np.zeros((hidden, LANES), np.float32),
+        np.zeros((CLASSES, LANES)),
+        np.zeros((1, LANES)),
+        np.zeros((3, LANES)),
+    )
+
+
+@inlined
+def _gather(found: np.ndarray, first: int, volume: np.ndarray, addresses: np.ndarray, steps: np.ndarray) -> None:
+    """Neighbours of every voxel into the rows from the first on."""
+    for number in range(len(steps)):
+        step = steps[number]
+        for lane in range(LANES):
+            # Unsigned: numba would look whether it is negative.
+            found[first + number, lane] = volume[np.uint64(addresses[lane] + step)]
+
+
+@inlined
+def _find_gains(room: Room, tile: TileArrays, back: int) -> None:
+    """Gains of each voxel's slice for the slice before it, or for the one before that."""
+    for lane in range(LANES):
+        room.gains[0, lane] = tile.gains[room.addresses[lane] // tile.slice_size - SLICES_BEFORE, back]
+
+
+@inlined
+def _gain(rows: np.ndarray, first: int, last: int, gains: np.ndarray, lowest: int, highest: int) -> None:
+    """Rows of neighbours times the gains of their voxels; in float64, because products reach 2^40."""
+    gain = load(gains, 0) * 2.0**-GAIN_BITS
+    for number in range(first, last):
+        product = floor(widened(load(rows, number)) * gain + 0.5)
+        store(rows, number, narrowed(clamp(product, lowest, highest)))
+
+
+@inlined
+def _look_around(room: Room, tile: TileArrays) -> None:
+    """Values and linear errors of all neighbours, in units of the voxel's slice."""
+    own, both, voxels = tile.own, tile.own + tile.previous, len(tile.voxel_steps)
+    _gather(room.neighbours, 0, tile.values, room.addresses, tile.voxel_steps)
+    _gather(room.neighbours, voxels, tile.reference, room.addresses, tile.reference_steps)
+    _gather(room.residuals, 0, tile.errors, room.addresses, tile.residual_steps)
+    if len(tile.gains):
+        _find_gains(room, tile, 0)
+        _gain(room.neighbours, own, both, room.gains, 0, tile.largest)
+        _gain(room.residuals, tile.own_residuals, len(room.residuals), room.gains, -_ENERGY_LIMIT, _ENERGY_LIMIT)
+        _find_gains(room, tile, 1)
+        _gain(room.neighbours, both, voxels, room.gains, 0, tile.largest)
+
+
+@inlined
+def _reached(lanes: Any, thresholds: np.ndarray) -> Any:
+    """How many thresholds numbers are at least as large as."""
+    count = lanes * 0
+    for number in range(len(thresholds)):
+        count += at_least(lanes, thresholds[number])
+    return count
+
+
+@inlined
+def _predict_linearly(room: Room, model: ModelArrays, before: int, largest: int) -> Any:
+    """Linear predictions into ``room``; gives the sum of the nearest neighbours and the index of the local scale."""
+    neighbours, coefficients = room.neighbours, model.coefficients[before]
+    total = load(neighbours, 0)
+    for number in range(1, NEAREST):
+        total += load(neighbours, number)
+    activity = total * 0
+    for number in range(ACTIVE):
+        activity += absolute(load(neighbours, number) * NEAREST - total)
+    first = widened(total) * 0
+    second, third = first, first
+    for number in range(len(neighbours)):
+        lanes, factors = widened(load(neighbours, number)), coefficients[number]
+        first = multiply_add(first, lanes, factors[0])
+        second = multiply_add(second, lanes, factors[1])
+        third = multiply_add(third, lanes, factors[2])
+    highest = largest << SUBVOXEL_BITS
+    first = clamp(floor(first * _COEFFICIENT_SHIFT + 0.5), 0, highest)
+    second = clamp(floor(second * _COEFFICIENT_SHIFT + 0.5), 0, highest)
+    third = clamp(floor(third * _COEFFICIENT_SHIFT + 0.5), 0, highest)
+    store(room.classes, 0, first)
+    store(room.classes, 1, second)
+    store(room.classes, 2, third)
+    own = _reached(widened(activity), model.thresholds[before])
+    store(room.found, LINEAR, first + at_least(own, 1) * (second - first) + at_least(own, 2) * (third - second))
+    return total, _reached(activity + _ACTIVITY_OFFSET, model.activity_thresholds)
+
+
+@inlined
+def _scaled(lanes: Any, limit: Any, factor: Any) -> Any:
+    """Integers to inputs: limited, times a reciprocal, rounded half up."""
+    return floor(clamp(lanes, limit * -1, limit) * factor + 0.5)
+
+
+@inlined
+def _fill_inputs(room: Room, tile: TileArrays, model: ModelArrays, before: int, total: Any, scale: Any) -> None:
+    """Inputs of the network, in 1/16, from what the functions before found; those of absent slices are 0."""
+    inputs, voxels, residuals = room.inputs, len(tile.voxel_steps), len(tile.residual_steps)
+    limit, factor = look_up(model.difference_limits, scale), look_up(model.difference_factors, scale)
+    present = tile.own if before == 0 else tile.own + tile.previous if before == 1 else voxels
+    for number in range(present):
+        store(inputs, number, _scaled(load(room.neighbours, number) * NEAREST - total, limit, factor))
+    for number in range(present, voxels):
+        store(inputs, number, 0)
+    limit, factor = look_up(model.subvoxel_limits, scale), look_up(model.subvoxel_factors, scale)
+    present = residuals if before else tile.own_residuals
+    energy = limit * 0
+    for number in range(present):
+        error = load(room.residuals, number)
+        energy += absolute(error) * model.energy_weights[number]
+        store(inputs, voxels + number, _scaled(error, limit, factor))
+    for number in range(present, residuals):
+        store(inputs, voxels + number, 0)
+    if before == 0:
+        energy = energy * 2
+    side, linear = voxels + residuals, load(room.found, LINEAR)
+    mean = floor(widened(total) * (32 / NEAREST) + 0.5)
+    store(inputs, side, _scaled(narrowed(linear - mean), limit, factor))
+    for number in range(CLASSES):
+        store(inputs, side + 1 + number, _scaled(narrowed(load(room.classes, number) - linear), limit, factor))
+    store(inputs, side + 1 + CLASSES, scale * 2 - 16)
+    store(inputs, side + 2 + CLASSES, _reached(energy, model.energy_thresholds) - 16)
+
+
+@inlined
+def _add_units(out: np.ndarray, first: int, weights: np.ndarray, inputs: np.ndarray) -> None:
+    """Add products of inputs and weights (input, UNITS) to UNITS rows; sums stay in registers."""
     a, b, c, d = load(out, first), load(out, first + 1), load(out, first + 2), load(out, first + 3)
     e, f, g, h = load(out, first + 4), load(out, first + 5), load(out, first + 6), load(out, first + 7)
     for number in range(len(inputs)):
@@ -133,217 +305,77 @@ def _add_units(out, first, weights, inputs):
     store(out, first + 7, h)
 
 
-@compiled
-def room(model, surroundings):
-    neighbours = model.coefficients.shape[1]
-    inputs = model.first.shape[1]
-    hidden = model.second.shape[1]
-    return Work(
-        np.zeros(LANES, np.int64),
-        np.zeros((neighbours, LANES), np.float32),
-        np.zeros((len(surroundings.residuals), LANES), np.float32),
-        np.zeros((CLASSES, LANES)),
-        np.zeros(LANES),
-        np.zeros(LANES, np.float32),
-        np.zeros(LANES, np.float32),
-        np.zeros(LANES, np.int64),
-        np.zeros(LANES, np.float32),
-        np.zeros(LANES, np.float32),
-        np.zeros((inputs, LANES), np.float32),
-        np.zeros((hidden, LANES), np.float32),
-        np.zeros((hidden, LANES), np.float32),
-        np.zeros((OUTPUTS, LANES), np.float32),
-        np.zeros(LANES, np.int64),
-        np.zeros(LANES, np.int64),
-    )
-
-
-@compiled
-def _gather(found, first, volume, addresses, steps):
-    for number in range(len(steps)):
-        step = steps[number]
-        for lane in range(LANES):
-            found[first + number, lane] = volume[np.uint64(addresses[lane] + step)]
-
-
-@compiled
-def _gain(found, first, last, gains, addresses, slice_size, back, lowest, highest):
-    for lane in range(LANES):
-        gain = gains[addresses[lane] // slice_size - SLICES_BEFORE, back] * 2.0**-GAIN_BITS
-        for number in range(first, last):
-            product = np.floor(np.float64(found[number, lane]) * gain + 0.5)
-            found[number, lane] = min(max(product, np.float64(lowest)), np.float64(highest))
-
-
-@compiled
-def _look_around(work, around, values, reference, errors):
-    _gather(work.neighbours, 0, values, work.addresses, around.voxels)
-    _gather(work.residuals, 0, errors, work.addresses, around.residuals)
-    own, both, count = around.own, around.own + around.previous, len(around.voxels)
-    if len(around.gains):
-        _gain(work.neighbours, own, both, around.gains, work.addresses, around.slice_size, 0, 0, around.largest)
-        _gain(work.neighbours, both, count, around.gains, work.addresses, around.slice_size, 1, 0, around.largest)
-        _gain(
-            work.residuals, around.own_residuals, len(around.residuals), around.gains, work.addresses,
-            around.slice_size, 0, -ENERGY_LIMIT, ENERGY_LIMIT,
-        )  # fmt: skip
-    _gather(work.neighbours, count, reference, work.addresses, around.reference)
-
-
-@compiled
-def _predict_linearly(work, before, model, largest):
-    total, activity, neighbours = work.total, work.activity, work.neighbours
-    total[:] = 0
-    activity[:] = 0
-    for number in range(NEAREST):
-        for lane in range(LANES):
-            total[lane] += neighbours[number, lane]
-    for number in range(ACTIVE):
-        for lane in range(LANES):
-            activity[lane] += abs(np.float32(NEAREST) * neighbours[number, lane] - total[lane])
-    work.classes[:] = 0
-    _add_classes(work.classes, model.coefficients[before], neighbours)
-    highest = np.float64(largest << SUBVOXEL_BITS)
-    for number in range(CLASSES):
-        for lane in range(LANES):
-            found = np.floor(work.classes[number, lane] * 2.0 ** (SUBVOXEL_BITS - COEFFICIENT_BITS) + 0.5)
-            work.classes[number, lane] = min(max(found, 0.0), highest)
-    for lane in range(LANES):
-        kind = 0
-        for number in range(CLASSES - 1):
-            kind += np.float64(activity[lane]) >= model.thresholds[before, number]
-        work.linear[lane] = work.classes[kind, lane]
-    for lane in range(LANES):
-        activity[lane] += np.float32(ACTIVITY_OFFSET)
-    _count_thresholds(work.scale, activity, model.activity_thresholds)
-
-
-@compiled
-def _count_thresholds(found, values, thresholds):
-    found[:] = 0
-    for number in range(len(thresholds)):
-        for lane in range(LANES):
-            found[lane] += values[lane] >= thresholds[number]
-
-
-@compiled
-def _scale_rows(inputs, first, last, limit, factor):
-    for number in range(first, last):
-        for lane in range(LANES):
-            value = min(max(inputs[number, lane], -limit[lane]), limit[lane])
-            inputs[number, lane] = np.floor(value * factor[lane] + np.float32(0.5))
-
-
-@compiled
-def _fill_inputs(work, before, around, model):
-    inputs, total, scale = work.inputs, work.total, work.scale
-    voxels, residuals = len(around.voxels), len(around.residuals)
-    for number in range(voxels):
-        for lane in range(LANES):
-            inputs[number, lane] = np.float32(NEAREST) * work.neighbours[number, lane] - total[lane]
-    for lane in range(LANES):
-        work.limit[lane] = model.difference_limits[scale[lane]]
-        work.factor[lane] = model.difference_factors[scale[lane]]
-    _scale_rows(inputs, 0, voxels, work.limit, work.factor)
-    inputs[voxels : voxels + residuals] = work.residuals
-    side = voxels + residuals
-    for lane in range(LANES):
-        mean = np.floor(np.float64(total[lane]) * (32 / NEAREST) + 0.5)
-        inputs[side, lane] = work.linear[lane] - mean
-        for number in range(CLASSES):
-            inputs[side + 1 + number, lane] = work.classes[number, lane] - work.linear[lane]
-    for lane in range(LANES):
-        work.limit[lane] = model.subvoxel_limits[scale[lane]]
-        work.factor[lane] = model.subvoxel_factors[scale[lane]]
-    _scale_rows(inputs, voxels, side + 1 + CLASSES, work.limit, work.factor)
-    if before == 0:
-        inputs[around.own : voxels] = 0
-        inputs[voxels + around.own_residuals : side] = 0
-    elif before == 1:
-        inputs[around.own + around.previous : voxels] = 0
-    energy = work.activity
-    energy[:] = 0
-    for number in range(residuals if before else around.own_residuals):
-        weight = model.energy_weights[number] * np.float32(1 if before else 2)
-        for lane in range(LANES):
-            energy[lane] += abs(work.residuals[number, lane]) * weight
-    _count_thresholds(work.level, energy, model.energy_thresholds)
-    for lane in range(LANES):
-        inputs[side + 1 + CLASSES, lane] = 2 * scale[lane] - 16
-        inputs[side + 2 + CLASSES, lane] = work.level[lane] - 16
-
-
-@compiled
-def _run_layer(out, weights, bias, inputs):
+@inlined
+def _run_layer(out: np.ndarray, weights: np.ndarray, bias: np.ndarray, inputs: np.ndarray) -> None:
+    """Activations of a layer, in 2^-4: rounded half up, from 0 to ACTIVATION_LIMIT."""
     for unit in range(len(out)):
-        out[unit] = bias[unit]
+        store(out, unit, bias[unit])
     for block in range(len(weights)):
-        _add_units(out[UNITS * block : UNITS * (block + 1)], weights[block], inputs)
-    flat = out.reshape(-1)
-    for place in range(len(flat)):
-        rounded = np.floor(flat[place] * np.float32(2.0**-WEIGHT_BITS) + np.float32(0.5))
-        flat[place] = min(max(rounded, np.float32(0)), np.float32(ACTIVATION_LIMIT))
+        _add_units(out, UNITS * block, weights[block], inputs)
+    for unit in range(len(out)):
+        rounded = floor(load(out, unit) * 2.0**-WEIGHT_BITS + 0.5)
+        store(out, unit, clamp(rounded, 0, ACTIVATION_LIMIT))
 
 
-@compiled
-def _run_network(work, before, model):
-    _run_layer(work.hidden, model.first, model.first_bias[before], work.inputs)
-    _run_layer(work.second, model.second, model.second_bias, work.hidden)
-    first, second = work.hidden.reshape(-1), work.second.reshape(-1)
-    for place in range(len(first)):
-        first[place] += second[place]
-    for number in range(OUTPUTS):
-        work.outputs[number] = model.head_bias[before, number]
-    _add_outputs(work.outputs, model.head, work.hidden)
-    _add_outputs(work.outputs, model.skip, work.inputs)
+@inlined
+def _outputs(weights: np.ndarray, inputs: np.ndarray) -> Any:
+    """Both sums of products of inputs and weights (input, OUTPUTS)."""
+    a = load(inputs, 0) * 0
+    b, c, d, e, f, g, h = a, a, a, a, a, a, a
+    # Four sums of each side by side, because every addition waits for the one before.
+    for number in range(0, len(inputs), 4):
+        lanes, weight = load(inputs, number), weights[number]
+        a, b = multiply_add(a, lanes, weight[0]), multiply_add(b, lanes, weight[1])
+        lanes, weight = load(inputs, number + 1), weights[number + 1]
+        c, d = multiply_add(c, lanes, weight[0]), multiply_add(d, lanes, weight[1])
+        lanes, weight = load(inputs, number + 2), weights[number + 2]
+        e, f = multiply_add(e, lanes, weight[0]), multiply_add(f, lanes, weight[1])
+        lanes, weight = load(inputs, number + 3), weights[number + 3]
+        g, h = multiply_add(g, lanes, weight[0]), multiply_add(h, lanes, weight[1])
+    return a + c + (e + g), b + d + (f + h)
 
 
-@compiled
-def look_at_block(work, first, last, before, around, model, values, reference, errors):
+@inlined
+def _run_network(room: Room, model: ModelArrays, before: int) -> Any:
+    """Outputs, in 2^-SUM_BITS: shift of the centre in local scales, log2 of the width over the local scale."""
+    _run_layer(room.hidden, model.first, model.first_bias[before], room.inputs)
+    _run_layer(room.second, model.second, model.second_bias, room.hidden)
+    for unit in range(len(room.hidden)):
+        store(room.hidden, unit, load(room.hidden, unit) + load(room.second, unit))
+    shift, width = _outputs(model.head, room.hidden)
+    direct_shift, direct_width = _outputs(model.skip, room.inputs)
+    return shift + direct_shift + model.head_bias[before, 0], width + direct_width + model.head_bias[before, 1]
+
+
+@inlined
+def block_end(tile: TileArrays, first: int, last: int) -> int:
+    """Where a block that starts at a place of the order ends: LANES voxels with equally many slices before them."""
+    end = first + 1
+    while end < min(first + LANES, last) and tile.slices[end] == tile.slices[first]:
+        end += 1
+    return end
+
+
+@inlined
+def look_at_block(room: Room, tile: TileArrays, model: ModelArrays, first: int, last: int) -> None:
+    """Distributions of a block of the order into ``room.found``; what it looks at has to be known."""
+    before = tile.slices[first]
     for lane in range(LANES):
-        work.addresses[lane] = around.order[min(first + lane, last - 1)]
-    _look_around(work, around, values, reference, errors)
-    _predict_linearly(work, before, model, around.largest)
-    _fill_inputs(work, before, around, model)
-    _run_network(work, before, model)
-    highest = np.float64(around.largest << SUBVOXEL_BITS)
-    for lane in range(LANES):
-        scale = work.scale[lane]
-        shift = np.float64(work.outputs[0, lane]) * model.centre_factors[scale] * CENTRE_SHIFT
-        centre = work.linear[lane] + np.floor(shift + 0.5)
-        work.centre[lane] = np.int64(min(max(centre, 0.0), highest))
-        width = np.floor(np.float64(work.outputs[1, lane]) * LEVEL_SHIFT + 0.5)
-        width = min(max(width, -4.0 * WIDTH_LEVELS), 4.0 * WIDTH_LEVELS)
-        work.level[lane] = min(max(2 * scale + FIRST_LEVEL + np.int64(width), 0), WIDTH_LEVELS - 1)
+        room.addresses[lane] = tile.order[min(first + lane, last - 1)]
+    _look_around(room, tile)
+    total, scale = _predict_linearly(room, model, before, tile.largest)
+    _fill_inputs(room, tile, model, before, total, scale)
+    shift, width = _run_network(room, model, before)
+    moved = floor(widened(shift) * look_up(model.centre_factors, scale) * _CENTRE_SHIFT + 0.5)
+    store(room.found, CENTRE, clamp(load(room.found, LINEAR) + moved, 0, tile.largest << SUBVOXEL_BITS))
+    level = floor(widened(width) * _LEVEL_SHIFT + 0.5) + widened(scale) * 2 + _FIRST_LEVEL
+    store(room.found, LEVEL, clamp(level, 0, WIDTH_LEVELS - 1))
 
 
-@compiled
-def errors_of_block(work, first, last, around, values, errors):
-    limit = np.float64(ENERGY_LIMIT)
+@inlined
+def note_errors(room: Room, tile: TileArrays, first: int, last: int) -> None:
+    """Linear errors of a block whose values are known, in 1/32 units."""
     for lane in range(last - first):
-        address = np.uint64(work.addresses[lane])
-        error = np.float64(1 << SUBVOXEL_BITS) * np.float64(values[address]) - work.linear[lane]
-        errors[address] = min(max(error, -limit), limit)
-
-
-@compiled
-def end_of_block(around, first, last):
-    before, end = around.slices[first], min(first + LANES, last)
-    stop = first + 1
-    while stop < end and around.slices[stop] == before:
-        stop += 1
-    return stop
-
-
-@compiled
-def predict_tile(around, model, plane_starts, values, reference, errors, centre, level):
-    work = room(model, around)
-    for plane in range(len(plane_starts) - 1):
-        first, last = plane_starts[plane], plane_starts[plane + 1]
-        while first < last:
-            end = end_of_block(around, first, last)
-            look_at_block(work, first, end, around.slices[first], around, model, values, reference, errors)
-            errors_of_block(work, first, end, around, values, errors)
-            centre[first:end] = work.centre[: end - first]
-            level[first:end] = work.level[: end - first]
-            first = end
+        address = np.uint64(room.addresses[lane])
+        error = np.float64(tile.values[address]) * (1 << SUBVOXEL_BITS) - room.found[LINEAR, lane]
+        tile.errors[address] = min(max(error, -_ENERGY_LIMIT), _ENERGY_LIMIT)

@@ -26,7 +26,8 @@ def optimise(
     Adam (Kingma and Ba, ICLR 2015) with a cosine schedule.
 
     Args:
-        report: called every ``report_every`` steps, and at the end, with the steps done and the bits per voxel of a batch.
+        report: called every ``report_every`` steps, and at the end, with the steps done and the bits per voxel
+            of a batch.
     """
     optimiser = torch.optim.Adam(network.parameters(), rate)
     for step in range(steps):

@@ -125,7 +125,8 @@ class RangeDecoder:
     def target(self, count: int) -> np.ndarray:
         """Where in 0 to 2^16 - 1 the symbols of the first ``count`` lanes lie."""
         found = self._code[:count] // (self._range[:count] >> PRECISION)
-        return np.minimum(found, (1 << PRECISION) - 1)
+        # Of a damaged stream the code may be anything.
+        return np.asarray(np.clip(found, 0, (1 << PRECISION) - 1))
 
     def advance(self, start: np.ndarray, size: np.ndarray) -> None:
         """Take the symbols, given their intervals, out of the lanes."""

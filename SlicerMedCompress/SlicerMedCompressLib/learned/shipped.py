@@ -17,7 +17,6 @@ from .network import NetworkWeights
 
 DEFAULT = "fa117666f723470f"
 """Name of the weights that new files use."""
-_FIELDS = ("first", "first_bias", "second", "second_bias", "head", "head_bias", "skip")
 _LARGEST_FILE = 1 << 20
 
 
@@ -34,7 +33,7 @@ def save_weights(weights: NetworkWeights, path: Path) -> None:
     """Write weights as a NumPy archive of small integers."""
     weights.check()
     arrays = {}
-    for name, array in zip(_FIELDS, weights.arrays(), strict=True):
+    for name, array in zip(NetworkWeights.names(), weights.arrays(), strict=True):
         arrays[name] = array.astype(np.int32 if name.endswith("bias") else np.int16)
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
@@ -45,7 +44,7 @@ def load_weights(path: Path) -> NetworkWeights:
         if path.stat().st_size > _LARGEST_FILE:
             raise ValueError("it is too large")
         with np.load(path, allow_pickle=False) as archive:
-            weights = NetworkWeights(*(archive[name].astype(np.int32) for name in _FIELDS))
+            weights = NetworkWeights(*(archive[name].astype(np.int32) for name in NetworkWeights.names()))
         weights.check()
     except (OSError, ValueError, KeyError, CorruptStreamError) as error:
         raise InputError(f'"{path}" is not a file of weights of the learned codec ({error}).') from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from ..errors import CorruptStreamError
+from ..errors import CorruptStreamError, EncodingError
 from .backends import Backend
 from .distributions import BINS, ESCAPE
 from .model import Model
@@ -14,6 +16,10 @@ from .range_coder import PRECISION, RangeEncoder
 from .tile_geometry import Shape
 from .tile_stream import BitWriter, TileStream, lanes_for
 from .tile_values import TileValues
+
+_PREFIX = struct.Struct("<HHHBB")
+"""Shape (slice, row, column), and the factors of row and slice in the planes."""
+LONGEST = (1 << 16) - 1
 
 
 def encode_tile(
@@ -29,13 +35,16 @@ def encode_tile(
         reference: the same tile of the frame before, if it is known to the decoder.
         slopes: rescale slope of each slice, if they differ.
     """
+    if max(block.shape) > LONGEST:
+        raise EncodingError(f"A tile of the learned codec is at most {LONGEST} voxels long.")
     tile = TileValues.of(block, model.neighbourhood, model.largest, reference, slopes)
     starts, coded = tile.geometry.plane_starts, _coded(tile, model, backend)
     bits, coder = BitWriter(), RangeEncoder(lanes_for(block.size))
     bits.add(coded.low, coded.width)
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in pairwise(map(int, starts)):
         coder.encode(coded.start[first:last], coded.size[first:last])
-    return TileStream(coder.lanes, int(block.flat[0]), coder.words(), bits.packed()).to_bytes()
+    stream = TileStream(coder.lanes, int(block.flat[0]), coder.words(), bits.packed())
+    return _PREFIX.pack(*block.shape, *model.neighbourhood.skew) + stream.to_bytes()
 
 
 def tile_bits(tile: TileValues, model: Model, backend: Backend) -> float:
@@ -75,7 +84,12 @@ def decode_tile(
     slopes: np.ndarray | None = None,
 ) -> np.ndarray:
     """The tile (slice, row, column) of a payload, uint16; CorruptStreamError if it is damaged."""
-    stream = TileStream.parse(payload)
+    if len(payload) < _PREFIX.size:
+        raise CorruptStreamError("A tile of the learned codec is cut off.")
+    announced = _PREFIX.unpack_from(payload)
+    if announced != (*shape, *model.neighbourhood.skew):
+        raise CorruptStreamError(f"A tile of the learned codec is of shape {announced[:3]}, not {shape}.")
+    stream = TileStream.parse(payload[_PREFIX.size :])
     if stream.first > model.largest:
         raise CorruptStreamError("A tile of the learned codec is damaged.")
     return backend.decode(stream, shape, model, reference, slopes)

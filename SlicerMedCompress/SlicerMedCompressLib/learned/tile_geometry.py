@@ -89,10 +89,12 @@ def tile_geometry(shape: Shape, neighbourhood: Neighbourhood) -> TileGeometry:
     per_row, per_slice = neighbourhood.skew
     part, row, column = (axis.reshape(-1) for axis in np.indices(shape, np.int32))
     plane = column + per_row * row + per_slice * part
+    # Of thin tiles some planes have no voxels; they are left out.
+    occurring, plane = np.unique(plane, return_inverse=True)
     sorting = np.argsort(plane, kind="stable")
     addresses = _address(part, row, column, padded_shape, reach)
     edge, source, source_plane, constant = _edges(shape, padded_shape, reach, (per_row, per_slice))
-    planes = int(plane.max()) + 1
+    planes, source_plane = len(occurring), np.searchsorted(occurring, source_plane)
     by_plane = np.argsort(source_plane, kind="stable")
     return TileGeometry(
         shape,

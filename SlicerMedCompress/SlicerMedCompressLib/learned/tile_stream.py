@@ -1,8 +1,9 @@
 """The bytes of one tile: a header, the words of the range coder, the uncoded bits.
 
-    version 1 byte | lanes uint16 | first voxel uint16 | words uint32 | words, uint16 each | uncoded bits, most significant first
+    version 1 byte | lanes uint16 | first voxel uint16 | words uint32 | words, uint16 each | uncoded bits
 
-All little endian. The uncoded bits of a voxel are the low bits of its bin, or its whole value after an escape.
+All little endian, the most significant of uncoded bits first. The uncoded bits of a voxel are the low bits of its bin,
+or its whole value after an escape.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class BitReader:
         """The next numbers of these widths, each at most 16 bits."""
         ends = np.cumsum(widths)
         starts = self.position + ends - widths
-        self.position += int(ends[-1])
+        self.position += int(widths.sum())
         byte = np.minimum(starts >> 3, self._last)
         window = (self._bytes[byte] << 16) | (self._bytes[byte + 1] << 8) | self._bytes[byte + 2]
         return np.asarray((window >> (24 - (starts & 7) - widths)) & ((np.int64(1) << widths) - 1))

@@ -42,10 +42,14 @@ class _Round(torch.autograd.Function):
         return gradient
 
 
-def _rounded(values: Tensor, bits: int, limit: int) -> Tensor:
-    one = float(1 << bits)
-    rounded: Tensor = _Round.apply(values * one)
-    return rounded.clamp(-limit, limit) / one
+def _rounded(values: Tensor, bits: int, limit: int, step: int = 1, base: Tensor | None = None) -> Tensor:
+    """To multiples of ``step`` x 2^-bits, counted from ``base``."""
+    one = (1 << bits) / step
+    if base is None:
+        rounded: Tensor = _Round.apply(values * one)
+        return rounded.clamp(-limit, limit) / one
+    rounded = _Round.apply((values - base) * one)
+    return base + rounded / one
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +111,18 @@ def batch_of(
 
 
 class TrainableNetwork(nn.Module):
-    """Linear and hidden layers as NetworkWeights has them; every pass rounds weights and activations alike."""
+    """Linear and hidden layers as NetworkWeights has them; every pass rounds weights and activations alike.
 
-    def __init__(self, inputs: int, hidden: int) -> None:
+    Args:
+        steps, base: a weight is rounded to multiples of the step of its array, counted from the base's; by default
+            to whole numbers.
+    """
+
+    def __init__(
+        self, inputs: int, hidden: int, steps: dict[str, int] | None = None, base: dict[str, Tensor] | None = None
+    ) -> None:
         super().__init__()
+        self._steps, self._base = steps or dict.fromkeys(NetworkWeights.names(), 1), base
         self.first = nn.Linear(inputs + SIDE, hidden)
         self.second = nn.Linear(hidden, hidden)
         self.head = nn.Linear(hidden, OUTPUTS)
@@ -121,9 +133,22 @@ class TrainableNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs (voxel, OUTPUTS): shift in scales, log2 of the width over the scale."""
-        hidden = _activation(_layer(self.first, inputs))
-        hidden = hidden + _activation(_layer(self.second, hidden))
-        return _layer(self.head, hidden) + _layer(self.skip, inputs)
+        hidden = _activation(self._layer("first", inputs))
+        hidden = hidden + _activation(self._layer("second", hidden))
+        return self._layer("head", hidden) + self._layer("skip", inputs)
+
+    def _layer(self, name: str, inputs: Tensor) -> Tensor:
+        layer, base = getattr(self, name), self._base or {}
+        weight = _rounded(layer.weight, WEIGHT_BITS, LARGEST_WEIGHT, self._steps[name], base.get(f"{name}.weight"))
+        if layer.bias is None:
+            return functional.linear(inputs, weight)
+        bias = _rounded(layer.bias, SUM_BITS, 1 << 23, self._steps[f"{name}_bias"], base.get(f"{name}.bias"))
+        return functional.linear(inputs, weight, bias)
+
+    def keep_hidden_layers(self) -> None:
+        """From now on only the last layer changes."""
+        for layer in (self.first, self.second):
+            layer.requires_grad_(False)
 
     def bits(self, batch: Batch) -> Tensor:
         """Ideal code length of each voxel, in bits.
@@ -155,20 +180,24 @@ class TrainableNetwork(nn.Module):
         return weights_from_floats({name: array.detach().cpu().numpy() for name, array in found.items()})
 
     @classmethod
-    def of(cls, weights: NetworkWeights) -> TrainableNetwork:
-        """A network that starts from integers."""
+    def of(cls, weights: NetworkWeights, steps: dict[str, int] | None = None) -> TrainableNetwork:
+        """A network that starts from integers, and is rounded to steps from them."""
         network = cls(weights.inputs, weights.hidden)
         with torch.no_grad():
             for layer, name in ((network.first, "first"), (network.second, "second"), (network.head, "head")):
                 layer.weight.copy_(torch.from_numpy(getattr(weights, name).T / float(1 << WEIGHT_BITS)))
                 layer.bias.copy_(torch.from_numpy(getattr(weights, f"{name}_bias") / float(1 << SUM_BITS)))
             network.skip.weight.copy_(torch.from_numpy(weights.skip.T / float(1 << WEIGHT_BITS)))
+        network._steps = steps or network._steps
+        network._base = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
         return network
 
-
-def _layer(layer: nn.Linear, inputs: Tensor) -> Tensor:
-    bias = None if layer.bias is None else _rounded(layer.bias, SUM_BITS, 1 << 23)
-    return functional.linear(inputs, _rounded(layer.weight, WEIGHT_BITS, LARGEST_WEIGHT), bias)
+    def to(self, *arguments: Any, **options: Any) -> TrainableNetwork:
+        """On a device, the base too."""
+        super().to(*arguments, **options)
+        if self._base is not None:
+            self._base = {name: tensor.to(*arguments, **options) for name, tensor in self._base.items()}
+        return self
 
 
 def _activation(sums: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,11 +21,19 @@ _logger = logging.getLogger(__name__)
 HIDDEN = 64
 RATE = 3e-3
 REPORT_EVERY = 2000
+MEASURED = 1 << 19
 
 
-def train(
-    manifest: Path, steps: int, seed: int, device: torch.device, report: Callable[[int, float], None]
-) -> NetworkWeights:
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Weights, of how many samples, and bits per voxel on some of them at the end."""
+
+    weights: NetworkWeights
+    samples: int
+    bits: float
+
+
+def train(manifest: Path, steps: int, seed: int, device: torch.device, report: Callable[[int, float], None]) -> Trained:
     """Weights trained on the training part of a manifest.
 
     Adam (Kingma and Ba, ICLR 2015) with a cosine schedule. On one machine, device and number of threads
@@ -46,4 +55,7 @@ def train(
     optimise(network, samples, steps, RATE, report, REPORT_EVERY)
     weights = network.weights()
     weights.check()
-    return weights
+    with torch.no_grad():
+        some = torch.linspace(0, len(samples) - 1, min(len(samples), MEASURED), device=device).long()
+        parts = [network.bits(samples.chosen(part)).mean() for part in some.split(1 << 14)]
+    return Trained(weights, len(samples), float(torch.stack(parts).mean()))
