@@ -24,7 +24,7 @@ from learned_samples import (
 pytest.importorskip("numba", reason="numba is not installed")
 
 from SlicerMedCompressLib.errors import CorruptStreamError
-from SlicerMedCompressLib.learned import numba_kernels
+from SlicerMedCompressLib.learned import numba_compiling
 from SlicerMedCompressLib.learned.backends import Backend, backend_for
 from SlicerMedCompressLib.learned.model import Model
 from SlicerMedCompressLib.learned.network import EXACT, OUTPUTS, SIDE, WEIGHT_BITS, NetworkWeights
@@ -260,19 +260,19 @@ def test_threads_decode_side_by_side() -> None:
 
 
 def test_functions_compile_where_there_is_no_place_to_keep_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = numba_kernels.njit
+    real = numba_compiling.njit
 
     def without_a_place(**options: Any) -> Any:
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")
         return real(**options)
 
-    monkeypatch.setattr(numba_kernels, "njit", without_a_place)
+    monkeypatch.setattr(numba_compiling, "njit", without_a_place)
 
     def twice(number: int) -> int:
         return 2 * number
 
-    assert numba_kernels.compiled(twice)(21) == 42
+    assert numba_compiling.compiled(twice)(21) == 42
 
 
 def test_geometry_addresses_stay_within_the_padded_volume() -> None:

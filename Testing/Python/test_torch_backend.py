@@ -33,6 +33,7 @@ from SlicerMedCompressLib.learned import torch_backend, torch_graphs
 from SlicerMedCompressLib.learned.torch_backend import TorchBackend
 from SlicerMedCompressLib.learned.torch_decoding import TileDecoder
 from SlicerMedCompressLib.learned.torch_planes import plane_tables
+from SlicerMedCompressLib.learned.torch_prediction import TileTensors, predictor
 from SlicerMedCompressLib.learned.torch_settings import exact_products, one_thread
 
 Shape = tuple[int, int, int]
@@ -377,6 +378,21 @@ def test_steps_of_shared_extents_decode_the_same_also_after_a_restart(backend: T
     assert not decoder.is_exhausted()
     values = tile_geometry(block.shape, HOOD).unpadded(decoder.values())
     np.testing.assert_array_equal(values.astype(np.uint16), block)
+
+
+@pytest.mark.parametrize("slopes", [None, np.array([1.0, 2.0, 3.0])], ids=["one slope", "slopes"])
+def test_a_step_asks_nothing_back_from_its_device_and_needs_nothing_of_another(slopes: np.ndarray | None) -> None:
+    block, model = block_and_model(reference=np.zeros(WIDE, np.uint16), slopes=slopes)
+    # Tensors of the device meta have shapes and no values: whatever wants a value fails.
+    meta = torch.device("meta")
+    tile = TileValues.of(block, HOOD, model.largest, block, slopes)
+    decoder = TileDecoder(stream_of(block, model), tile, model, meta)
+    for extent in set(decoder.tables.shared_extents(4)) | set(decoder.tables.exact_extents()):
+        decoder.step(extent)
+    tensors, addresses = TileTensors.of(tile, meta), torch.zeros(5, dtype=torch.int32, device=meta)
+    torch_backend._fill_errors(tensors, predictor(model, True, meta), addresses)
+    centre, level = torch_backend._distributions(tensors, predictor(model, True, meta), addresses)
+    assert centre.shape == level.shape == (5,)
 
 
 @pytest.mark.parametrize("lanes", [1, 4, 64, MOST_LANES])

@@ -29,12 +29,12 @@ ENTRIES = BINS + 2
 Mixture = tuple[tuple[int, int], ...]
 SHAPES: tuple[Mixture, ...] = (
     ((1, 0),),
+    ((13, 0), (3, 4)),
     ((12, 0), (4, 6)),
-    ((10, -2), (5, 3), (1, 10)),
-    ((14, -1), (2, 10)),
+    ((1, -2), (1, 1)),
     ((8, -4), (8, 3)),
-    ((5, -7), (8, 0), (3, 6)),
-    ((1, -3), (1, -3)),
+    ((15, 0), (1, 8)),
+    ((3, -5), (10, -1), (3, 4)),
     ((6, -8), (9, 2), (1, 12)),
 )
 """Each shape a mixture of logistics about one centre: (weight, width level relative to the distribution's)."""

@@ -5,8 +5,8 @@
 
 Flags: 1 there are sets for voxels with a frame before, 2 the weights differ from the shipped ones.
 Counts: how many neighbours of the four kinds a set uses; all 0: it is the set before, and nothing more follows of it.
-Lists: for every set its coefficients, class after class, without the first, which follows from their sum; the choices of
-distributions, as changes of the level and as shapes; the weights' differences in ADAPTATION_STEPS, array after array.
+Lists: for every set its coefficients, class after class, without the first, which follows from their sum; the choices
+of distributions, as changes of the level and as shapes; the weights' differences in ADAPTATION_STEPS.
 """
 
 from __future__ import annotations
@@ -30,8 +30,13 @@ VERSION = 1
 _HEADER = struct.Struct("<B8sH4bB")
 _REFERENCE, _ADAPTED = 1, 2
 ADAPTATION_STEPS = {
-    "first": 4, "first_bias": 64, "second": 4, "second_bias": 64,
-    "head": 1, "head_bias": 16, "skip": 1,
+    "first": 4,
+    "first_bias": 64,
+    "second": 4,
+    "second_bias": 64,
+    "head": 1,
+    "head_bias": 16,
+    "skip": 1,
 }
 """Adapted weights differ from the shipped ones by multiples of these: coarse where there are many."""
 

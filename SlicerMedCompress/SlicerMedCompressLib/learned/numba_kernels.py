@@ -6,19 +6,16 @@ way (see contexts, network and prediction), so their order does not matter.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from . import scales
 from .distributions import UNIT_WIDTH_LEVEL, WIDTH_LEVELS
 from .linear import CLASSES, COEFFICIENT_BITS, SUBVOXEL_BITS
 from .neighbourhood import ACTIVE, NEAREST
 from .network import ACTIVATION_LIMIT, SUM_BITS, WEIGHT_BITS
+from .numba_compiling import compiled, inlined
 from .numba_lanes import LANES, absolute, at_least, clamp, floor, load, look_up, multiply_add, narrowed, store, widened
 from .tile_geometry import SLICES_BEFORE
 from .tile_values import GAIN_BITS
@@ -31,37 +28,6 @@ _COEFFICIENT_SHIFT = 2.0 ** (SUBVOXEL_BITS - COEFFICIENT_BITS)
 _CENTRE_SHIFT = 2.0 ** -(SUM_BITS + scales.CENTRE_BITS - SUBVOXEL_BITS)
 _LEVEL_SHIFT = 2.0 ** -(SUM_BITS - 2)
 _FIRST_LEVEL = UNIT_WIDTH_LEVEL + 2 * scales.LOWEST - 4
-
-
-def _fingerprint() -> str:
-    """Of all that compiled code may be made of: these modules. Numba alone would look at one file only."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-_FINGERPRINT = _fingerprint()
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, compiled when it is first called and kept on disk where there is a place for it."""
-    # Numba keeps it under this name.
-    function.__qualname__ += f"_{_FINGERPRINT}"
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        found: Callable[..., Any] = njit(cache=True, **options)(function)
-    except RuntimeError:
-        found = njit(**options)(function)
-    return found
-
-
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function for use in compiled ones. A call of each would count references to every array it is given."""
-    found: Callable[..., Any] = njit(
-        nogil=True, error_model="numpy", forceinline=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
-    return found
 
 
 class TileArrays(NamedTuple):

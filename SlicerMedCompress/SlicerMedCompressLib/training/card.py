@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..learned.network import LARGEST_WEIGHT
-from .train import Trained
+
+if TYPE_CHECKING:
+    from .train import Trained
+
 
 _TEXT = """# Weights {name} of the learned lossless codec
 
