@@ -5,13 +5,14 @@ Every backend gives the same integers; tests compare them.
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
 from ..errors import MissingLibraryError
+from ..libraries import is_installed
+from .cuda_driver import has_cuda_driver
 from .model import Model
 from .numpy_backend import NumpyBackend
 from .prediction import Prediction
@@ -58,7 +59,7 @@ def backend_for(device: str = "auto") -> Backend:
         if found is not None:
             return found
     if device in ("auto", "cpu", "numba"):
-        if importlib.util.find_spec("numba") is not None:
+        if is_installed("numba"):
             from .numba_backend import NumbaBackend
 
             return NumbaBackend()
@@ -69,7 +70,10 @@ def backend_for(device: str = "auto") -> Backend:
 
 def _torch(device: str) -> Backend | None:
     """The torch backend; for ``auto`` only where it has a CUDA device."""
-    if importlib.util.find_spec("torch") is None:
+    if device == "auto" and not has_cuda_driver():
+        # Importing torch takes seconds.
+        return None
+    if not is_installed("torch"):
         if device == "auto":
             return None
         raise MissingLibraryError(

@@ -100,6 +100,8 @@ def _counts_and_thresholds(data: bytes, number: int) -> tuple[list[tuple[int, ..
     if len(data) < end or not any(counts[0]):
         raise CorruptStreamError("The model in the file is cut off.")
     thresholds = np.frombuffer(data, "<u4", (CLASSES - 1) * own, 4 * number).reshape(own, CLASSES - 1)
+    if np.any(thresholds[:, 1:] < thresholds[:, :-1]):
+        raise CorruptStreamError("The model in the file has thresholds that do not ascend.")
     return counts, thresholds.astype(np.float64), data[end:]
 
 
