@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from .libraries import is_installed
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,9 +28,43 @@ def thread_count(requested: int | None) -> int:
     return os.cpu_count() or 1
 
 
-def thread_pool(requested: int | None) -> ThreadPoolExecutor:
-    """A pool for one operation. The codec libraries release the interpreter lock."""
-    return ThreadPoolExecutor(thread_count(requested), thread_name_prefix="medcompress")
+@contextmanager
+def thread_pool(requested: int | None) -> Iterator[ThreadPoolExecutor]:
+    """A pool for one operation. The codec libraries release the interpreter lock.
+
+    While it is open, matrix products use one thread each: those of numpy's BLAS and of the pool would wait for
+    one another.
+    """
+    with _BLAS.one_thread(), ThreadPoolExecutor(thread_count(requested), thread_name_prefix="medcompress") as pool:
+        yield pool
+
+
+class _Blas:
+    """Threads of the process's BLAS, which are a setting of the whole process: the last to leave restores it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limits: Any = None
+
+    @contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """One thread a product inside, where threadpoolctl is installed."""
+        with self._lock:
+            self._users += 1
+            if self._users == 1 and is_installed("threadpoolctl"):
+                self._limits = importlib.import_module("threadpoolctl").threadpool_limits(1, "blas")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0 and self._limits is not None:
+                    self._limits.restore_original_limits()
+                    self._limits = None
+
+
+_BLAS = _Blas()
 
 
 def ordered_map(

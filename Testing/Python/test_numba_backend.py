@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,23 +19,26 @@ from learned_samples import (
     random_choices,
     random_weights,
     sensible_weights,
+    silent_weights,
     smooth_volume,
 )
 
 pytest.importorskip("numba", reason="numba is not installed")
 
 from SlicerMedCompressLib.errors import CorruptStreamError
-from SlicerMedCompressLib.learned import numba_compiling
+from SlicerMedCompressLib.learned import numba_compiling, tile_stream
 from SlicerMedCompressLib.learned.backends import Backend, backend_for
+from SlicerMedCompressLib.learned.distributions import ESCAPE, WIDTH_LEVELS
 from SlicerMedCompressLib.learned.model import Model
 from SlicerMedCompressLib.learned.network import EXACT, OUTPUTS, SIDE, WEIGHT_BITS, NetworkWeights
 from SlicerMedCompressLib.learned.numba_backend import NumbaBackend
 from SlicerMedCompressLib.learned.numpy_backend import NumpyBackend
+from SlicerMedCompressLib.learned.range_coder import LOW, PRECISION, STATE, WORD
 from SlicerMedCompressLib.learned.scales import INPUT_LIMIT
 from SlicerMedCompressLib.learned.tile_codec import decode_tile as decode_payload
 from SlicerMedCompressLib.learned.tile_codec import encode_tile
 from SlicerMedCompressLib.learned.tile_geometry import tile_geometry
-from SlicerMedCompressLib.learned.tile_stream import TileStream
+from SlicerMedCompressLib.learned.tile_stream import FEWEST_LANES, TileStream
 from SlicerMedCompressLib.learned.tile_values import TileValues
 
 NUMPY, NUMBA = NumpyBackend(), NumbaBackend()
@@ -54,6 +58,7 @@ SHAPES: list[Shape] = [
 CONTENTS = ("constant", "greatest", "noise", "few values", "smooth", "rough", "spikes")
 EDGE = EXACT - (1 << (WEIGHT_BITS - 1)) - 1
 """No sum of a network may exceed this."""
+LAST_LEVEL_WITHOUT_LOW_BITS = 27
 
 
 def block_of(content: str, rng: np.random.Generator, shape: Shape) -> np.ndarray:
@@ -104,6 +109,7 @@ def assert_same(
     assert np.array_equal(found.centre, expected.centre)
     assert np.array_equal(found.level, expected.level)
     payload = encode_tile(block, model, NUMPY, reference, slopes)
+    assert encode_tile(block, model, NUMBA, reference, slopes) == payload
     decoded = decode_payload(payload, block.shape, model, NUMBA, reference, slopes)
     assert decoded.dtype == np.uint16
     assert np.array_equal(decoded, block)
@@ -128,6 +134,9 @@ def stream_of(payload: bytes) -> TileStream:
         def predict(self, *_: Any) -> Any:
             raise NotImplementedError
 
+        def encode(self, *_: Any) -> Any:
+            raise NotImplementedError
+
         def decode(self, stream: TileStream, shape: Shape, *_: Any) -> np.ndarray:
             found.append(stream)
             return np.zeros(shape, np.uint16)
@@ -138,7 +147,7 @@ def stream_of(payload: bytes) -> TileStream:
 
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_numba_predicts_and_decodes_what_numpy_does(shape: Shape, content: str) -> None:
+def test_numba_predicts_encodes_and_decodes_what_numpy_does(shape: Shape, content: str) -> None:
     rng = np.random.default_rng(sum(shape))
     block = block_of(content, rng, shape)
     assert_same(block, fitted_model(block, rng, choices=random_choices(rng)))
@@ -199,6 +208,72 @@ def test_the_greatest_value_bounds_numba_as_it_does_numpy(largest: int) -> None:
     assert_same(block, fitted_model(block, rng, largest=largest))
 
 
+@pytest.mark.parametrize("voxels_a_lane", [1, 3, 50, 400])
+@pytest.mark.parametrize("content", CONTENTS)
+def test_any_number_of_lanes_gives_the_stream_of_numpy(
+    content: str, voxels_a_lane: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tile_stream, "VOXELS_A_LANE", voxels_a_lane)
+    rng = np.random.default_rng(3)
+    block = block_of(content, rng, (4, 17, 23))
+    assert_same(block, fitted_model(block, rng, choices=random_choices(rng)))
+
+
+def model_without_context() -> Model:
+    """A model that expects the same of every voxel: some value from 0 on, in bins of one value."""
+    block = np.arange(200, dtype=np.uint16).reshape(2, 10, 10)
+    model = fitted_model(block, np.random.default_rng(0), weights=silent_weights(), largest=65535)
+    sets = tuple(dataclasses.replace(fitted, coefficients=np.zeros_like(fitted.coefficients)) for fitted in model.sets)
+    return dataclasses.replace(model, sets=sets, choices=np.tile([[LAST_LEVEL_WITHOUT_LOW_BITS, 0]], (WIDTH_LEVELS, 1)))
+
+
+class OpenLane:
+    """A lane of the range coder, to choose symbols that leave open whether a carry comes."""
+
+    def __init__(self) -> None:
+        self.low, self.range = 0, 1 << STATE
+
+    @property
+    def crossing(self) -> int | None:
+        """The target at which a carry begins, if there is one."""
+        target, rest = divmod((1 << STATE) - self.low, self.range >> PRECISION)
+        return target if rest and target < 1 << PRECISION else None
+
+    def take(self, start: int, size: int) -> None:
+        part = self.range >> PRECISION
+        self.low, self.range = (self.low + part * start) % (1 << STATE), part * size
+        if self.range < LOW:
+            self.low, self.range = (self.low << WORD) % (1 << STATE), self.range << WORD
+
+
+def block_of_open_carries(model: Model, shape: Shape) -> np.ndarray:
+    """A tile whose words leave open almost to its end whether carries come; then they do in every other lane."""
+    rng, table, geometry = np.random.default_rng(0), model.table, tile_geometry(shape, HOOD)
+    located = table.locate(np.zeros(1, int), np.zeros(1, int), model.largest)
+    lowest, values = int(located.lowest[0]), geometry.padded(np.zeros(shape, np.float32), 0)
+    lanes, closed = [OpenLane() for _ in range(FEWEST_LANES)], [False] * FEWEST_LANES
+    for plane, (first, last) in enumerate(pairwise(geometry.plane_starts)):
+        for place in range(first, last):
+            number = (place - first) % FEWEST_LANES
+            target = None if closed[number] else lanes[number].crossing
+            symbol = table.symbols(located, rng.integers(1 << PRECISION, size=1) if target is None else target)
+            if plane > 0.9 * geometry.planes and target is not None and lowest < symbol[0] < ESCAPE:
+                symbol[0], closed[number] = ESCAPE if number % 2 else lowest, True
+            lanes[number].take(*(int(part[0]) for part in table.intervals(located, symbol)))
+            values[geometry.order[place]] = model.largest if symbol[0] == ESCAPE else located.origin[0] + symbol[0]
+    assert closed[:3] == [True] * 3
+    return geometry.unpadded(values).astype(np.uint16)
+
+
+def test_carries_run_through_the_words_of_their_lanes_as_with_numpy() -> None:
+    model = model_without_context()
+    block = block_of_open_carries(model, (1, 3, 2500))
+    assert_same(block, model)
+    words = NUMBA.encode(TileValues.of(block, HOOD, model.largest), model).words
+    assert np.count_nonzero(words == 0) > 300
+    assert np.count_nonzero(words == 0xFFFF) > 300
+
+
 DAMAGED_BLOCK = smooth_volume(np.random.default_rng(5), (3, 11, 13), 3000, 9.0)
 DAMAGED_MODEL = fitted_model(DAMAGED_BLOCK, np.random.default_rng(6), weights=sensible_weights())
 DAMAGED_STREAM = stream_of(encode_tile(DAMAGED_BLOCK, DAMAGED_MODEL, NUMPY))
@@ -251,12 +326,17 @@ def test_models_and_slopes_that_do_not_fit_a_tile_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"model|slopes"):
             NUMBA.decode(DAMAGED_STREAM, shape, model, None, slopes)
+        with pytest.raises(ValueError, match=r"model|slopes"):
+            NUMBA.encode(TileValues.of(DAMAGED_BLOCK, HOOD, model.largest, None, slopes), model)
 
 
-def test_threads_decode_side_by_side() -> None:
+def test_threads_encode_and_decode_side_by_side() -> None:
+    payload = encode_tile(DAMAGED_BLOCK, DAMAGED_MODEL, NUMPY)
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(NUMBA.decode, DAMAGED_STREAM, DAMAGED_BLOCK.shape, DAMAGED_MODEL) for _ in range(16)]
+        payloads = [pool.submit(encode_tile, DAMAGED_BLOCK, DAMAGED_MODEL, NUMBA) for _ in range(16)]
         assert all(np.array_equal(job.result(), DAMAGED_BLOCK) for job in jobs)
+        assert all(job.result() == payload for job in payloads)
 
 
 def test_functions_compile_where_there_is_no_place_to_keep_them(monkeypatch: pytest.MonkeyPatch) -> None:

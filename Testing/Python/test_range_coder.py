@@ -156,7 +156,7 @@ def undecided(rng: np.random.Generator, length: int) -> tuple[list[Interval], in
     return (taken, coder.middle) if coder.middle is not None else undecided(rng, length)
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 10, 100, 400])
+@pytest.mark.parametrize("length", [1, 2, 3, 10, 100, 400, 10_000])
 @pytest.mark.parametrize("comes", [False, True])
 def test_carries_run_through_as_many_words_as_they_must(length: int, comes: bool) -> None:
     taken, middle = undecided(np.random.default_rng(length), length)

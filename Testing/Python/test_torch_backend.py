@@ -99,7 +99,7 @@ def assert_the_same(
     reference: np.ndarray | None = None,
     slopes: np.ndarray | None = None,
 ) -> None:
-    """Predictions as numpy's; a payload that numpy made decodes to the image."""
+    """Predictions and payload as numpy's; it decodes to the image."""
     tile = TileValues.of(block, HOOD, model.largest, reference, slopes)
     expected, found = NUMPY.predict(tile, model), backend.predict(tile, model)
     assert found.centre.dtype == expected.centre.dtype
@@ -107,6 +107,7 @@ def assert_the_same(
     np.testing.assert_array_equal(found.centre, expected.centre)
     np.testing.assert_array_equal(found.level, expected.level)
     payload = encode_tile(block, model, NUMPY, reference, slopes)
+    assert encode_tile(block, model, backend, reference, slopes) == payload
     decoded = decode_tile(payload, block.shape, model, backend, reference, slopes)
     assert decoded.dtype == np.uint16
     np.testing.assert_array_equal(decoded, block)

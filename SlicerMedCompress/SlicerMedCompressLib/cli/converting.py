@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..compression import compress, decompress
+from ..container import Reader
 from ..errors import InputError, OutputError
 from ..image import Image, Kind
 from ..presets import DEFAULT_PRESET, LOSSY_PRESETS, PRESETS
@@ -54,6 +55,11 @@ def add_commands(command: Command) -> None:
         "--accept-rounding",
         action="store_true",
         help="decode a file with loss even where this decoder rounds otherwise; its bound is not vouched for then",
+    )
+    added.add_argument(
+        "--preview",
+        action="store_true",
+        help="only the small picture that files of the learned codec keep (preset smallest), at once",
     )
     add_common(added)
 
@@ -132,6 +138,13 @@ def _compress(options: argparse.Namespace) -> None:
 def _decompress(options: argparse.Namespace) -> None:
     from ..files import write_image
 
+    if options.preview:
+        with Reader(options.input) as reader:
+            preview = reader.preview()
+        if preview is None:
+            raise InputError(f'"{options.input}" keeps no preview; decompress it without --preview.')
+        write_image(preview, options.output)
+        return
     with ProgressLine(options.quiet) as line:
         image = decompress(
             options.input,

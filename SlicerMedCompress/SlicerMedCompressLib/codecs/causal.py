@@ -58,8 +58,8 @@ class Causal(FittedCodec):
 
     @property
     def tile(self) -> TileShape:
-        """Large, because every edge is context lost; 16 slices are what a slab costs to read one slice of."""
-        return TileShape(16, 256, 256)
+        """Large, because every edge is context lost; 16 slices are what is decoded to read one."""
+        return TileShape(16, 512, 512)
 
     @property
     def group(self) -> int:

@@ -24,9 +24,11 @@ VERSIONS = (1, 2, 3)
 """1 for lossless files, so that MedCompress 0.1 reads them; 2 for the others; 3 where the codec has a model."""
 HEADER_NAME = "header.json"
 MODEL_NAME = "model"
+PREVIEW_NAME = "preview"
 PADDING_NAME = "padding"
 MAXIMUM_HEADER_BYTES = 1 << 24
 MAXIMUM_MODEL_BYTES = 1 << 20
+MAXIMUM_PREVIEW_BYTES = 1 << 20
 MAXIMUM_TILE_VOXELS = 1 << 24
 MAXIMUM_TILE_SAMPLES = 1 << 26
 """Of all planes of a tile, in version 2, whose decoding takes several times the memory of the tile."""
@@ -45,7 +47,8 @@ class Header:
     ``corrections`` is the codec of what decoded voxels lack, None where nothing is corrected; ``library``
     the library and version that coded with loss, whose decoder the recorded errors were measured with;
     ``decoded`` the CRC-32 of the voxels of every tile as they were then, slab by slab, none for lossless;
-    ``model`` length and CRC-32 of the codec's model, as read, None where the codec has none.
+    ``model`` length and CRC-32 of the codec's model, as read, None where the codec has none; ``preview`` those
+    of the preview, None where there is none.
     """
 
     described: dict[str, Any]
@@ -60,6 +63,7 @@ class Header:
     library: str = ""
     decoded: tuple[tuple[int, ...], ...] = ()
     model: tuple[int, int] | None = None
+    preview: tuple[int, int] | None = None
 
     @property
     def version(self) -> int:
@@ -115,6 +119,8 @@ class Header:
             content["corrections"] = self.corrections.config
         if isinstance(self.codec, FittedCodec):
             content["model"] = [len(self.codec.model), zlib.crc32(self.codec.model)]
+        if self.preview is not None:
+            content["preview"] = self.preview
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -172,15 +178,16 @@ def _build(content: dict[str, Any]) -> Header:
         writer=str(content["writer"])[:200],
         guarantee=Guarantee.from_json(content["guarantee"]),
         corrections=corrections,
-        model=_model(content) if "model" in content else None,
+        model=_length_and_crc(content["model"], MAXIMUM_MODEL_BYTES) if "model" in content else None,
+        preview=_length_and_crc(content["preview"], MAXIMUM_PREVIEW_BYTES) if "preview" in content else None,
         **_added_by_loss(content, grid),
     )
 
 
-def _model(content: dict[str, Any]) -> tuple[int, int]:
-    length, crc = content["model"]
-    if type(length) is not int or type(crc) is not int or not 0 <= length <= MAXIMUM_MODEL_BYTES:
-        raise ValueError("its model has an impossible size")
+def _length_and_crc(values: Any, most: int) -> tuple[int, int]:
+    length, crc = values
+    if type(length) is not int or type(crc) is not int or not 0 <= length <= most:
+        raise ValueError("its model or preview has an impossible size")
     return length, crc
 
 
@@ -205,7 +212,11 @@ def _entry(values: Any) -> Entry:
 
 
 def _check(header: Header, version: int) -> None:
-    if version != header.version or (header.model is None) != (version < 3):
+    if (
+        version != header.version
+        or (header.model is None) != (version < 3)
+        or (header.preview is not None and version < 3)
+    ):
         raise ValueError(f"format version {version} does not go with its guarantee and codec")
     coded = [(header.codec, header.coded()[0])]
     if header.corrections is not None:

@@ -30,14 +30,15 @@ from .header import (
     FREE_BYTES,
     HEADER_NAME,
     MAXIMUM_HEADER_BYTES,
-    MAXIMUM_MODEL_BYTES,
     MODEL_NAME,
     PADDING_NAME,
+    PREVIEW_NAME,
     Entry,
     Header,
     parse_header,
     slab_name,
 )
+from .preview import preview_image
 from .tile_coding import TileCoder
 
 _logger = logging.getLogger(__name__)
@@ -219,13 +220,13 @@ class Reader:
                 f"it announces {header.voxel_bytes:,} bytes of voxels, "
                 f"far more than its {self._archive.size:,} bytes can hold"
             )
-        if header.model is not None:
-            if MODEL_NAME not in self._archive:
-                raise self._archive.corrupt("the model of its codec is missing")
-            if self._archive.member_size(MODEL_NAME) > MAXIMUM_MODEL_BYTES:
-                raise self._archive.corrupt("the model of its codec is unreasonably large")
-        members = {HEADER_NAME, PADDING_NAME} | ({MODEL_NAME} if header.model is not None else set())
-        known = {*members, *(slab_name(slab) for slab in range(header.grid.slab_count))}
+        known = {HEADER_NAME, PADDING_NAME}
+        for name, announced in ((MODEL_NAME, header.model), (PREVIEW_NAME, header.preview)):
+            if announced is not None:
+                known.add(name)
+                if self._archive.member_size(name) != announced[0]:
+                    raise self._archive.corrupt(f'"{name}" does not have the size that the header tells')
+        known = {*known, *(slab_name(slab) for slab in range(header.grid.slab_count))}
         for name in self._archive.names():
             if name not in known:
                 raise self._archive.corrupt(f'it has a member "{name[:60]}" that does not belong there')
@@ -261,14 +262,28 @@ class Reader:
         codec = self.header.codec
         if not isinstance(codec, FittedCodec) or self.header.model is None:
             return codec
-        length, crc = self.header.model
-        model = self._archive.read(MODEL_NAME)
-        if len(model) != length or zlib.crc32(model) != crc:
-            raise self._archive.corrupt("the checksum of its model is wrong: the file was damaged")
         try:
-            return codec.on_device(device).with_model(model)
+            return codec.on_device(device).with_model(self._checked(MODEL_NAME, self.header.model[1]))
         except CorruptStreamError as error:
             raise self._archive.corrupt(str(error).rstrip(".")) from error
+
+    def preview(self) -> Image | None:
+        """A small picture of the first frame, float32; None where the file keeps none, as those of quick codecs."""
+        if self.header.preview is None:
+            return None
+        data = self._checked(PREVIEW_NAME, self.header.preview[1])
+        whole = self.header.image(np.broadcast_to(np.zeros((), self.header.dtype), self.header.shape))
+        try:
+            return preview_image(data, whole)
+        except CorruptStreamError as error:
+            raise self._archive.corrupt(str(error).rstrip(".")) from error
+
+    def _checked(self, name: str, crc: int) -> bytes:
+        """A member whose checksum the header tells."""
+        data = self._archive.read(name)
+        if zlib.crc32(data) != crc:
+            raise self._archive.corrupt(f'the checksum of "{name}" is wrong: the file was damaged')
+        return data
 
     def _decode(self, slab: int, number: int, region: Region) -> tuple[Region, np.ndarray]:
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from itertools import islice
 from typing import BinaryIO
 
@@ -27,12 +29,14 @@ from .header import (
     MAXIMUM_HEADER_BYTES,
     MODEL_NAME,
     PADDING_NAME,
+    PREVIEW_NAME,
     Entry,
     Header,
     parse_header,
     slab_name,
 )
 from .plan import Plan
+from .preview import preview_bytes
 
 
 def write_archive(
@@ -58,7 +62,7 @@ def _write(
     threads: int,
     progress: Progress,
 ) -> Header:
-    decoded = DecodedVoxels(image.voxels)
+    start, decoded = stream.tell(), DecodedVoxels(image.voxels)
     hashing = pool.submit(voxel_sha256, image.voxels) if plan.tolerance is None else None
     try:
         tables = _write_tiles(archive, image.voxels, plan, decoded, pool, threads, progress)
@@ -79,6 +83,10 @@ def _write(
     )
     if isinstance(plan.codec, FittedCodec):
         archive.add(MODEL_NAME, [plan.codec.model])
+        preview = preview_bytes(image.voxels, stream.tell() - start)
+        if preview:
+            archive.add(PREVIEW_NAME, [preview])
+            header = replace(header, preview=(len(preview), zlib.crc32(preview)))
     archive.add(HEADER_NAME, [_checked_header(header)])
     if header.voxel_bytes > FREE_BYTES:
         # Keeps what readers may refuse as a bomb apart from honest volumes of a single value.

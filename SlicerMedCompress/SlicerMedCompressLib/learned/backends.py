@@ -31,6 +31,9 @@ class Backend(Protocol):
     def predict(self, tile: TileValues, model: Model) -> Prediction:
         """Distributions of all voxels of a known tile, in the order of decoding."""
 
+    def encode(self, tile: TileValues, model: Model) -> TileStream:
+        """The stream of a known tile."""
+
     def decode(
         self,
         stream: TileStream,

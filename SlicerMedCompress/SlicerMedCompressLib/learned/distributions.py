@@ -82,7 +82,7 @@ def _logistic(edges: np.ndarray, level: int) -> np.ndarray:
     power = _powers()[exponent & ((1 << _EXPONENT_BITS) - 1)] >> whole
     one = np.int64(1) << _FRACTION
     below = (power << _FRACTION) // (one + power)
-    return np.where(edges < 0, below, one - below)
+    return np.asarray(np.where(edges < 0, below, one - below))
 
 
 @lru_cache(maxsize=WIDTH_LEVELS * len(SHAPES))
@@ -99,7 +99,8 @@ def tables(level: int, shape: int) -> np.ndarray:
     edges = (64 * (bins - (1 << shift) // 2) - 32)[np.newaxis] - centre[:, np.newaxis]
     mixture = SHAPES[shape]
     total = sum(weight for weight, _ in mixture)
-    below = sum(weight * _logistic(edges, level + change) for weight, change in mixture) // total
+    parts = [weight * _logistic(edges, level + change) for weight, change in mixture]
+    below = np.sum(parts, axis=0) // total
     inside = below - below[:, :1]
     free = (1 << PRECISION) - (BINS + 1)
     coded = ((inside * free) >> _FRACTION) + np.arange(BINS + 1)

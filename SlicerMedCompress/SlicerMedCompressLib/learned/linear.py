@@ -130,4 +130,4 @@ def used_neighbours(neighbourhood: Neighbourhood, counts: tuple[int, ...], colum
     """Which columns are used, bool: of each kind the first so many."""
     kinds = (neighbourhood.own, neighbourhood.previous, neighbourhood.before, neighbourhood.reference)
     used = np.concatenate([np.arange(len(kind)) < count for kind, count in zip(kinds, counts, strict=True)])
-    return used[:columns]
+    return np.asarray(used[:columns])

@@ -49,7 +49,8 @@ def model_to_bytes(model: Model) -> bytes:
     adapted = any(np.any(difference) for difference in differences)
     flags = (_REFERENCE if model.reference_sets else 0) | (_ADAPTED if adapted else 0)
     head = _HEADER.pack(VERSION, name, model.largest, *map(int, model.facts), flags)
-    counts, thresholds, lists = b"", b"", []
+    counts, thresholds = b"", b""
+    lists: list[np.ndarray] = []
     for number, fitted in enumerate(sets):
         if number and fitted is sets[number - 1]:
             counts += bytes(4)

@@ -130,7 +130,7 @@ class Network:
         second += self.second_bias
         _activate(second)
         hidden += second
-        return hidden @ self.head + (inputs @ self.skip + self.head_bias[before])
+        return np.asarray(hidden @ self.head + (inputs @ self.skip + self.head_bias[before]))
 
 
 def _activate(sums: np.ndarray) -> None:

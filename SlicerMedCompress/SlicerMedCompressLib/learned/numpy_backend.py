@@ -10,6 +10,7 @@ from .distributions import ESCAPE, Located
 from .model import Model
 from .prediction import CHUNK, Prediction, errors_of, linear_errors, predict
 from .range_coder import RangeDecoder
+from .stream_encoding import stream_of
 from .tile_geometry import Shape, tile_geometry
 from .tile_stream import BitReader, TileStream
 from .tile_values import TileValues
@@ -32,6 +33,10 @@ class NumpyBackend:
             found = predict(tile, neighbours, errors, look, which, groups, model.network)
             centre[which], level[which] = found.centre, found.level
         return Prediction(centre, level)
+
+    def encode(self, tile: TileValues, model: Model) -> TileStream:
+        """The stream of a known tile."""
+        return stream_of(self.predict(tile, model), tile, model)
 
     def decode(
         self,

@@ -64,4 +64,5 @@ def linear_errors(tile: TileValues, sets: tuple[LinearSet, ...]) -> np.ndarray:
 
 def errors_of(values: np.ndarray, look: Linear) -> np.ndarray:
     """Linear errors of decoded voxels, 1/32 units, within what the energy is made for."""
-    return np.clip((1 << SUBVOXEL_BITS) * values - look.centre, -scales.ENERGY_LIMIT, scales.ENERGY_LIMIT)
+    errors = (1 << SUBVOXEL_BITS) * values - look.centre
+    return np.asarray(np.clip(errors, -scales.ENERGY_LIMIT, scales.ENERGY_LIMIT))

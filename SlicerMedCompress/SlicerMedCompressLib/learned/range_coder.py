@@ -33,6 +33,7 @@ class RangeEncoder:
         self.lanes = lanes
         self._low = np.zeros(lanes, np.int64)
         self._range = np.full(lanes, 1 << STATE, np.int64)
+        self._written = np.zeros(lanes, np.int64)
         self._lane: list[np.ndarray] = []
         self._word: list[np.ndarray] = []
         self._carry: list[np.ndarray] = []
@@ -51,47 +52,50 @@ class RangeEncoder:
         low &= (1 << STATE) - 1
         short = np.flatnonzero(width < LOW)
         if len(carry):
-            self._carry.append(np.stack([carry, np.full(len(carry), len(self._lane))]))
+            self._carry.append(np.stack([carry, self._written[carry] - 1]))
         self._lane.append(short)
         self._word.append(low[short] >> (STATE - WORD))
         low[short] = (low[short] << WORD) & ((1 << STATE) - 1)
         width[short] <<= WORD
+        self._written[short] += 1
         self._low[:count], self._range[:count] = low, width
 
     def words(self) -> np.ndarray:
         """The stream as uint16, in the order a decoder reads."""
-        lanes, steps = self.lanes, len(self._lane)
-        lane = np.concatenate([*self._lane, np.tile(np.arange(lanes), STATE // WORD)])
+        lanes, ending = self.lanes, STATE // WORD
+        lane = np.concatenate([*self._lane, np.tile(np.arange(lanes), ending)])
         tail = [(self._low >> shift) & 0xFFFF for shift in range(STATE - WORD, -1, -WORD)]
         word = np.concatenate([*self._word, *tail])
-        step = np.repeat(np.arange(steps + STATE // WORD), [*map(len, self._lane), *[lanes] * (STATE // WORD)])
         # Per lane: its words one after another, so that a carry is an addition to a long number.
-        sorting = np.lexsort((step, lane))
+        sorting = np.argsort(lane, kind="stable")
         place = np.empty(len(lane), np.int64)
         place[sorting] = np.arange(len(lane))
-        digits, digit_steps = word[sorting], step[sorting]
-        ends = np.cumsum(np.bincount(lane, minlength=lanes))
-        self._add_carries(digits, digit_steps, ends)
+        counts = self._written + ending
+        first = np.cumsum(counts) - counts
+        digits = self._with_carries(word[sorting], first)
         # A decoder starts with STATE / WORD words a lane and then reads one when the encoder writes one:
         # its word k is asked for when word k - 3 is written.
-        first = ends - np.bincount(lane, minlength=lanes)
-        start_up = np.concatenate([first + index for index in range(STATE // WORD)])
-        written = place[: len(lane) - lanes * (STATE // WORD)]
-        return digits[np.concatenate([start_up, written + STATE // WORD])].astype(np.uint16)
+        start_up = np.concatenate([first + index for index in range(ending)])
+        written = place[: len(lane) - lanes * ending]
+        return np.asarray(digits[np.concatenate([start_up, written + ending])], np.uint16)
 
-    def _add_carries(self, digits: np.ndarray, steps: np.ndarray, ends: np.ndarray) -> None:
+    def _with_carries(self, digits: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """All lanes' words with the carries added.
+
+        Args:
+            digits: int64, lane after lane. first: where each lane begins in it.
+        """
         if not self._carry:
-            return
-        lanes, when = np.concatenate(self._carry, axis=1)
-        starts = np.concatenate([[0], ends[:-1]])
-        for lane in np.unique(lanes):
-            own = slice(int(starts[lane]), int(ends[lane]))
-            # The carry of a step belongs to the last word written before it.
-            target = np.searchsorted(steps[own], when[lanes == lane]) - 1 + own.start
-            np.add.at(digits, target, 1)
-        while len(over := np.flatnonzero(digits >> WORD)):
-            digits[over] &= 0xFFFF
-            np.add.at(digits, over - 1, 1)
+            return digits
+        lane, word = np.concatenate(self._carry, axis=1)
+        np.add.at(digits, first[lane] + word, 1)
+        # A full word hands on what comes from the words after it, so what comes is what the next other word gives.
+        # No lane is handed the carry of another: what a lane codes is less than 1.
+        decides = digits != 0xFFFF
+        given = np.append(digits[decides] >> WORD, 0)
+        digits[:-1] += given[np.cumsum(decides)[:-1]]
+        digits &= 0xFFFF
+        return digits
 
 
 @dataclass

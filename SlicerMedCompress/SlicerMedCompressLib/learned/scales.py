@@ -34,7 +34,7 @@ _ENERGY_LOWEST = -16
 
 def scale(index: int) -> float:
     """The scale of an index, in voxel units."""
-    return 2.0 ** ((index + LOWEST) / 2)
+    return math.pow(2.0, (index + LOWEST) / 2)
 
 
 def _thresholds(count: int, unit: float, lowest: int, per_octave: int) -> np.ndarray:

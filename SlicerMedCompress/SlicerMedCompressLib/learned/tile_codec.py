@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from ..errors import CorruptStreamError, EncodingError
 from .backends import Backend
-from .distributions import BINS, ESCAPE
 from .model import Model
-from .range_coder import PRECISION, RangeEncoder
+from .range_coder import PRECISION
+from .stream_encoding import coded_voxels
 from .tile_geometry import Shape
-from .tile_stream import BitWriter, TileStream, lanes_for
+from .tile_stream import TileStream, lanes_for
 from .tile_values import TileValues
 
 _PREFIX = struct.Struct("<HHHBB")
@@ -38,41 +36,13 @@ def encode_tile(
     if max(block.shape) > LONGEST:
         raise EncodingError(f"A tile of the learned codec is at most {LONGEST} voxels long.")
     tile = TileValues.of(block, model.neighbourhood, model.largest, reference, slopes)
-    starts, coded = tile.geometry.plane_starts, _coded(tile, model, backend)
-    bits, coder = BitWriter(), RangeEncoder(lanes_for(block.size))
-    bits.add(coded.low, coded.width)
-    for first, last in pairwise(map(int, starts)):
-        coder.encode(coded.start[first:last], coded.size[first:last])
-    stream = TileStream(coder.lanes, int(block.flat[0]), coder.words(), bits.packed())
-    return _PREFIX.pack(*block.shape, *model.neighbourhood.skew) + stream.to_bytes()
+    return _PREFIX.pack(*block.shape, *model.neighbourhood.skew) + backend.encode(tile, model).to_bytes()
 
 
 def tile_bits(tile: TileValues, model: Model, backend: Backend) -> float:
     """About how many bits the payload of a tile has, without making it."""
-    coded = _coded(tile, model, backend)
+    coded = coded_voxels(backend.predict(tile, model), tile, model)
     return float(np.sum(PRECISION - np.log2(coded.size) + coded.width)) + 24 * lanes_for(len(coded.size))
-
-
-@dataclass(frozen=True, eq=False)
-class _Coded:
-    """Voxels in the order of coding: interval of the symbol, uncoded bits and how many."""
-
-    start: np.ndarray
-    size: np.ndarray
-    low: np.ndarray
-    width: np.ndarray
-
-
-def _coded(tile: TileValues, model: Model, backend: Backend) -> _Coded:
-    prediction = backend.predict(tile, model)
-    values = tile.values[tile.geometry.order].astype(np.int64)
-    located = model.table.locate(prediction.centre, prediction.level, model.largest)
-    symbols = (values - located.origin) >> located.shift
-    escapes = (symbols < 0) | (symbols >= BINS)
-    symbols[escapes] = ESCAPE
-    start, size = model.table.intervals(located, symbols)
-    low = np.where(escapes, values, (values - located.origin) & ((np.int64(1) << located.shift) - 1))
-    return _Coded(start, size, low, np.where(escapes, model.value_bits, located.shift))
 
 
 def decode_tile(

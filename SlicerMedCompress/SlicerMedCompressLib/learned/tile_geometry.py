@@ -60,7 +60,7 @@ class TileGeometry:
 
     def padded(self, block: np.ndarray, constant: int, dtype: type = np.float32) -> np.ndarray:
         """The padded volume of a tile, flat, padding filled as a decoder has it in the end."""
-        volume = np.zeros(self.padded_shape, dtype)
+        volume: np.ndarray = np.zeros(self.padded_shape, dtype)
         reach = (self.padded_shape[2] - self.shape[2]) // 2
         inside = tuple(
             slice(before, before + length)

@@ -99,7 +99,7 @@ class TileValues:
         """
         addresses = self.geometry.order[which][:, np.newaxis]
         hood = self.neighbourhood
-        found = self.values[addresses + self.geometry.steps(hood.voxels)]
+        found: np.ndarray = self.values[addresses + self.geometry.steps(hood.voxels)]
         if self.gains is not None:
             own, previous = len(hood.own), len(hood.previous)
             gains = self.gains[self._slices(which)]
@@ -113,7 +113,7 @@ class TileValues:
     def residuals(self, errors: np.ndarray, which: slice | np.ndarray) -> np.ndarray:
         """Linear errors of the residual neighbours, float32 (voxel, neighbour), from their padded volume."""
         hood = self.neighbourhood
-        found = errors[self.geometry.order[which][:, np.newaxis] + self.geometry.steps(hood.residuals)]
+        found: np.ndarray = errors[self.geometry.order[which][:, np.newaxis] + self.geometry.steps(hood.residuals)]
         if self.gains is not None:
             gains = self.gains[self._slices(which)]
             self._gain(found[:, len(hood.residuals_own) :], gains[:, :1], -ENERGY_LIMIT, ENERGY_LIMIT)

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import CorruptStreamError
 from .model import Model
 from .prediction import Prediction
+from .stream_encoding import stream_of
 from .tile_geometry import Shape, TileGeometry, tile_geometry
 from .tile_stream import TileStream
 from .tile_values import TileValues
@@ -60,6 +61,10 @@ class TorchBackend:
             self._in_chunks(size, lambda which: _fill_errors(tensors, model_tensors, addresses[which]))
             self._in_chunks(size, fill_distributions)
         return Prediction(centre[rank], level[rank])
+
+    def encode(self, tile: TileValues, model: Model) -> TileStream:
+        """The stream of a known tile."""
+        return stream_of(self.predict(tile, model), tile, model)
 
     def _in_chunks(self, size: int, work: Callable[[slice], None]) -> None:
         """Run ``work`` on parts of ``size`` voxels, on smaller ones once the memory of the device does not do."""

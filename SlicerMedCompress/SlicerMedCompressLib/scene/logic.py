@@ -11,6 +11,7 @@ import slicer
 
 from .. import compression
 from ..codecs import CODECS, Codec, describe
+from ..container import Reader
 from ..progress import ProgressCallback
 from ..results import CompressResult
 from ..sweep import DEFAULT_POINTS, sweep
@@ -42,17 +43,19 @@ class MedCompressLogic:
         losslessRegion: Any = None,
         segments: Sequence[str] = (),
         margin: float = 0.0,
+        device: str = "auto",
     ) -> CompressResult:
         """Write a volume, segmentation or sequence node as `.mcz`, verified; lossless unless told otherwise.
 
         Args:
-            preset: ``"fast"`` or ``"balanced"`` (the default). codec: an id instead, such as
+            preset: ``"fast"``, ``"balanced"`` (the default) or ``"smallest"``. codec: an id instead, such as
                 ``"jpegls"`` or ``"jpegxl:7"``.
             target: what may be lost: ``MaxError(2)``, ``MaxRelativeError(0.01)``, ``Psnr(45)``, ``Ratio(15)``
                 or ``BitsPerVoxel(1.5)`` of SlicerMedCompressLib.targets.
             losslessRegion: a segmentation or label volume node whose segments stay bit for bit.
             segments: names or ids of those to keep so, or label values as text; empty for all.
             margin: kept around them too, in mm.
+            device: where a learned codec works: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         """
         image = node_to_image(node)
         return compression.compress(
@@ -65,6 +68,7 @@ class MedCompressLogic:
             threads=threads,
             verify=verify,
             progress=progress,
+            device=device,
         )
 
     def load(
@@ -74,16 +78,26 @@ class MedCompressLogic:
         threads: int | None = None,
         progress: ProgressCallback | None = None,
         acceptRounding: bool = False,
+        device: str = "auto",
     ) -> Any:
         """A new node in the scene from an `.mcz`, named as the original was, or as given.
 
         Args:
             acceptRounding: load a file with loss even where this decoder rounds otherwise than the one its
                 bound was checked with.
+            device: where a learned codec works, see ``compress``.
         """
-        image = compression.decompress(path, threads=threads, progress=progress, accept_rounding=acceptRounding)
+        image = compression.decompress(
+            path, threads=threads, progress=progress, accept_rounding=acceptRounding, device=device
+        )
         fallback = os.path.splitext(os.path.basename(os.fspath(path)))[0]
         return image_to_node(image, slicer.mrmlScene, name or image.name or fallback)
+
+    def loadPreview(self, path: str | os.PathLike[str], name: str | None = None) -> Any:
+        """A new volume node with the small picture that a file of the learned codec keeps; None if it keeps none."""
+        with Reader(path) as reader:
+            image = reader.preview()
+        return None if image is None else image_to_node(image, slicer.mrmlScene, name or image.name)
 
     def reconstruct(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,10 @@ from ..tiling import Region
 from ..transforms import Pipeline, analyse, pipelines
 
 _logger = logging.getLogger(__name__)
-TILE_SLICES = 24
+TILE_SLICES = 16
 SAMPLES_AN_IMAGE = 60_000
+USUAL_NUMBER = 8
+"""Images of a modality with so many get SAMPLES_AN_IMAGE each; of rarer ones more, of more frequent ones fewer."""
 QUANTIZED_SHARE = 3
 """A mirrored copy in steps of an odd number, for bounded errors, gives this many times fewer samples."""
 STEPS = (3, 5, 9, 17)
@@ -67,14 +70,17 @@ def training_samples(manifest: Path, seed: int) -> Iterator[Samples]:
             rows = [row for row in csv.DictReader(stream, delimiter="\t") if row["use"] == "train"]
     except (OSError, KeyError) as error:
         raise InputError(f'Cannot read the manifest "{manifest}": it needs columns name, use and file.') from error
+    frequent = Counter(row.get("modality", "") for row in rows)
     for number, row in enumerate(rows):
         image = read_image(manifest.parent / row["file"])
-        found = list(_samples_of_image(row["name"], image, np.random.default_rng([seed, number])))
+        share = float(np.clip((USUAL_NUMBER / frequent[row.get("modality", "")]) ** 0.5, 0.6, 3))
+        rng = np.random.default_rng([seed, number])
+        found = list(_samples_of_image(row["name"], image, round(share * SAMPLES_AN_IMAGE), rng))
         _logger.info("%s: %d samples", row["name"], sum(len(part.values) for part in found))
         yield from found
 
 
-def _samples_of_image(name: str, image: Image, rng: np.random.Generator) -> Iterator[Samples]:
+def _samples_of_image(name: str, image: Image, count: int, rng: np.random.Generator) -> Iterator[Samples]:
     with thread_pool(1) as pool:
         options = pipelines(analyse(image, pool), UNSIGNED_16)
     pipeline = options[-1]
@@ -83,7 +89,7 @@ def _samples_of_image(name: str, image: Image, rng: np.random.Generator) -> Iter
         return
     frames = image.voxels.shape[0]
     chosen = [0] if frames == 1 else [frames // 2, frames - 1]
-    count = SAMPLES_AN_IMAGE if frames == 1 else SAMPLES_AN_IMAGE // 4
+    count = count if frames == 1 else count // 4
     for frame in chosen:
         volume, slopes = _integers(image, pipeline, frame)
         yield sample(f"{name} frame {frame}", volume, slopes, None, count, rng)
