@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .distributions import BINS, ESCAPE, SHAPES, WIDTH_LEVELS, DistributionTable
+from .distributions import ESCAPE, SHAPES, WIDTH_LEVELS, ZERO, DistributionTable
 from .prediction import Prediction
 from .range_coder import PRECISION
 
@@ -62,8 +62,7 @@ def _table_of(level: int, shape: int) -> DistributionTable:
 
 def _cost(table: DistributionTable, centre: np.ndarray, values: np.ndarray, largest: int, value_bits: int) -> float:
     located = table.locate(centre, np.zeros(len(centre), np.int64), largest)
-    symbols = (values - located.origin) >> located.shift
-    escapes = (symbols < 0) | (symbols >= BINS)
-    symbols[escapes] = ESCAPE
+    symbols = table.symbols_of(located, values)
     _, size = table.intervals(located, symbols)
-    return float(np.sum(PRECISION - np.log2(size) + np.where(escapes, value_bits, located.shift)))
+    low = np.where(symbols == ESCAPE, value_bits, np.where(symbols == ZERO, 0, located.shift))
+    return float(np.sum(PRECISION - np.log2(size) + low))

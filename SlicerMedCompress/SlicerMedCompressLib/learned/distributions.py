@@ -25,6 +25,8 @@ UNIT_WIDTH_LEVEL = 20
 """Level n is of width 2^((n - 20) / 4) voxel units."""
 BINS = 96
 ESCAPE = BINS
+ZERO = BINS + 1
+"""The value 0 where it is one of several in its bin: see ``Located.zero``."""
 ENTRIES = BINS + 2
 Mixture = tuple[tuple[int, int], ...]
 SHAPES: tuple[Mixture, ...] = (
@@ -159,7 +161,22 @@ class DistributionTable:
         origin = base - ((np.int64(1) << shift) >> 1) - (np.int64(BINS // 2) << shift)
         lowest = np.clip(-origin >> shift, 0, BINS - 1)
         highest = np.clip((largest - origin) >> shift, lowest, BINS - 1)
-        return Located(self.first_row[level] + phase, origin, shift, lowest, highest)
+        row = self.first_row[level] + phase
+        return Located(row, origin, shift, lowest, highest, self._zero(row, origin, shift, lowest, highest))
+
+    def _zero(
+        self, row: np.ndarray, origin: np.ndarray, shift: np.ndarray, lowest: np.ndarray, highest: np.ndarray
+    ) -> np.ndarray:
+        """What of the lowest bin belongs to 0: the share of the values up to it, and all that lies below the bin.
+
+        Masked and clipped images have many zeros, and a bin of several values would make each cost its low bits.
+        """
+        within = -origin - (lowest.astype(np.int64) << shift)
+        start, next_start = self.cumulative[row, lowest].astype(np.int64), self.cumulative[row, lowest + 1]
+        end = np.where(lowest == highest, self.cumulative[row, ESCAPE], next_start)
+        shared = start + (((next_start - start) * (within + 1)) >> shift)
+        there = (shift > 0) & (within >= 0) & (within < (np.int64(1) << shift)) & (end > 1)
+        return np.where(there, np.clip(shared, 1, np.maximum(end - 1, 1)), 0)
 
     def intervals(self, located: Located, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Start and size of symbols in cumulative frequencies.
@@ -167,25 +184,48 @@ class DistributionTable:
         No voxel is below 0 or above the largest: what a distribution has there belongs to the last
         bins that hold voxels.
         """
-        row = self.cumulative[located.row]
-        numbers = np.arange(len(symbols))
-        start = np.where(symbols == located.lowest, 0, row[numbers, symbols])
-        last = np.where(symbols == located.highest, ESCAPE, symbols + 1)
-        return start, row[numbers, last] - start
+        zeros = symbols == ZERO
+        entry = np.where(zeros, 0, symbols)
+        last = np.where(symbols == located.highest, ESCAPE, entry + 1)
+        start = np.where(symbols == located.lowest, located.zero, self.cumulative[located.row, entry])
+        start[zeros] = 0
+        end = np.where(zeros, located.zero, self.cumulative[located.row, last])
+        return start, end - start
 
     def symbols(self, located: Located, target: np.ndarray) -> np.ndarray:
         """The symbols whose intervals hold the targets."""
         place = np.searchsorted(self.keys, (located.row << PRECISION) + target, side="right") - 1
         found = place - located.row * (ENTRIES - 1)
-        return np.where(found == ESCAPE, ESCAPE, np.clip(found, located.lowest, located.highest))
+        bins = np.where(found == ESCAPE, ESCAPE, np.clip(found, located.lowest, located.highest))
+        return np.where(target < located.zero, ZERO, bins)
+
+    def symbols_of(self, located: Located, values: np.ndarray) -> np.ndarray:
+        """The symbols of values, int64."""
+        symbols = (values - located.origin) >> located.shift
+        symbols[(symbols < 0) | (symbols >= BINS)] = ESCAPE
+        symbols[(values == 0) & (located.zero > 0)] = ZERO
+        return symbols
 
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """Voxels in the tables: row, value where bin 0 begins, uncoded low bits, first and last bin that hold voxels."""
+    """Voxels in the tables.
+
+    Attributes:
+        row: of the tables. origin: value where bin 0 begins. shift: uncoded low bits.
+        lowest, highest: first and last bin that hold voxels.
+        zero: cumulative frequency up to which the value 0 lies, a symbol of its own without low bits where it shares
+            its bin with others; 0 where it does not.
+    """
 
     row: np.ndarray
     origin: np.ndarray
     shift: np.ndarray
     lowest: np.ndarray
     highest: np.ndarray
+    zero: np.ndarray
+
+    def part(self, which: slice) -> Located:
+        """Some of the voxels."""
+        fields = (self.row, self.origin, self.shift, self.lowest, self.highest, self.zero)
+        return Located(*(field[which] for field in fields))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import CorruptStreamError
 from . import scales
-from .distributions import BINS, ENTRIES, ESCAPE, WIDTH_LEVELS
+from .distributions import BINS, ENTRIES, ESCAPE, WIDTH_LEVELS, ZERO
 from .linear import CLASSES, SUBVOXEL_BITS
 from .model import Model
 from .numba_compiling import compiled, inlined
@@ -256,6 +256,17 @@ def _locate(room: Room, tile: TileArrays, table: TableArrays, place: int) -> tup
     return row, origin, shift, lowest, highest
 
 
+@inlined
+def _zero(row: np.ndarray, origin: int, shift: int, lowest: int, highest: int) -> int:
+    """Cumulative frequency up to which the value 0 lies, or 0; see DistributionTable."""
+    within = -origin - (lowest << shift)
+    start, end = np.int64(row[lowest]), np.int64(row[lowest + 1])
+    last = np.int64(row[ESCAPE]) if lowest == highest else end
+    if shift == 0 or within < 0 or within >= (1 << shift) or last < 2:
+        return 0
+    return max(min(start + (((end - start) * (within + 1)) >> shift), last - 1), 1)
+
+
 @compiled
 def _encode_tile(tile: TileArrays, model: ModelArrays, table: TableArrays, out: GrowingStream) -> tuple[int, int]:
     """Fill in the stream; gives how many words and bits it has."""
@@ -286,7 +297,10 @@ def _encode_block(
         symbol, low, width = (value - origin) >> shift, value - origin, shift
         if symbol < 0 or symbol >= BINS:
             symbol, low, width = ESCAPE, value, table.value_bits
-        word = _encode_symbol(out, table.cumulative[row], symbol, lowest, highest, lane, word)
+        zero = _zero(table.cumulative[row], origin, shift, lowest, highest)
+        if value == 0 and zero > 0:
+            symbol, width = ZERO, 0
+        word = _encode_symbol(out, table.cumulative[row], symbol, lowest, highest, zero, lane, word)
         _put_low_bits(out.low_bits, bit, low, width)
         bit += width
         lane = lane + 1 if lane + 1 < len(out.span) else 0
@@ -295,11 +309,10 @@ def _encode_block(
 
 @inlined
 def _encode_symbol(
-    out: GrowingStream, row: np.ndarray, symbol: int, lowest: int, highest: int, lane: int, word: int
+    out: GrowingStream, row: np.ndarray, symbol: int, lowest: int, highest: int, zero: int, lane: int, word: int
 ) -> int:
     """Code a symbol by a row of cumulative frequencies; gives the next word's number. See RangeEncoder."""
-    start = 0 if symbol == lowest else np.int64(row[symbol])
-    end = np.int64(row[ESCAPE if symbol == highest else symbol + 1])
+    start, end = _interval(row, symbol, lowest, highest, zero)
     part = out.span[lane] >> PRECISION
     low, span = out.low[lane] + part * start, part * (end - start)
     places = out.places[lane]
@@ -315,6 +328,15 @@ def _encode_symbol(
         word += 1
     out.low[lane], out.span[lane] = low, span
     return word
+
+
+@inlined
+def _interval(row: np.ndarray, symbol: int, lowest: int, highest: int, zero: int) -> tuple[int, int]:
+    """Start and end of a symbol; see DistributionTable.intervals."""
+    if symbol == ZERO:
+        return 0, zero
+    start = zero if symbol == lowest else np.int64(row[symbol])
+    return start, np.int64(row[ESCAPE if symbol == highest else symbol + 1])
 
 
 @inlined
@@ -365,10 +387,11 @@ def _decode_block(
     """Decode the values of a block; gives where the next one goes on: coder, word and bit."""
     for place in range(count):
         row, origin, shift, lowest, highest = _locate(room, tile, table, place)
-        symbol, word = _decode_symbol(stream, table.cumulative[row], lowest, highest, lane, word)
-        width = table.value_bits if symbol == ESCAPE else shift
+        zero = _zero(table.cumulative[row], origin, shift, lowest, highest)
+        symbol, word = _decode_symbol(stream, table.cumulative[row], lowest, highest, zero, lane, word)
+        width = table.value_bits if symbol == ESCAPE else 0 if symbol == ZERO else shift
         low = _low_bits(stream.low_bits, bit, width)
-        value = low if symbol == ESCAPE else low + origin + (symbol << shift)
+        value = low if symbol == ESCAPE else 0 if symbol == ZERO else low + origin + (symbol << shift)
         tile.values[np.uint64(room.addresses[place])] = min(max(value, 0), tile.largest)
         bit += width
         lane = lane + 1 if lane + 1 < len(stream.code) else 0
@@ -377,19 +400,20 @@ def _decode_block(
 
 @inlined
 def _decode_symbol(
-    stream: StreamArrays, row: np.ndarray, lowest: int, highest: int, lane: int, word: int
+    stream: StreamArrays, row: np.ndarray, lowest: int, highest: int, zero: int, lane: int, word: int
 ) -> tuple[int, int]:
     """The next symbol of a coder by a row of cumulative frequencies; gives it and the next word's number."""
     part = stream.span[lane] >> PRECISION
-    target = min(stream.code[lane] // part, (1 << PRECISION) - 1)
+    target = max(min(stream.code[lane] // part, (1 << PRECISION) - 1), 0)
     symbol = -1
     # Counts all: that is a few vector operations, and a search is as many jumps that are hard to foresee.
     for entry in range(ENTRIES - 1):
         symbol += row[entry] <= target
-    if symbol != ESCAPE:
+    if target < zero:
+        symbol = ZERO
+    elif symbol != ESCAPE:
         symbol = min(max(symbol, lowest), highest)
-    start = 0 if symbol == lowest else np.int64(row[symbol])
-    end = np.int64(row[ESCAPE if symbol == highest else symbol + 1])
+    start, end = _interval(row, symbol, lowest, highest, zero)
     code, span = stream.code[lane] - part * start, part * (end - start)
     if span < LOW:
         code, span = code << WORD, span << WORD

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import CorruptStreamError
 from .contexts import linear_look
-from .distributions import ESCAPE, Located
+from .distributions import ESCAPE, ZERO, Located
 from .model import Model
 from .prediction import CHUNK, Prediction, errors_of, linear_errors, predict
 from .range_coder import RangeDecoder
@@ -69,9 +69,10 @@ def _decode_plane(
     found = predict(tile, neighbours, errors, look, which, groups, model.network)
     located = model.table.locate(found.centre, found.level, model.largest)
     symbols = _decode_symbols(located, model, coder)
-    escapes = symbols == ESCAPE
-    low = bits.take(np.where(escapes, model.value_bits, located.shift))
+    escapes, zeros = symbols == ESCAPE, symbols == ZERO
+    low = bits.take(np.where(escapes, model.value_bits, np.where(zeros, 0, located.shift)))
     decoded = np.where(escapes, low, located.origin + (symbols << located.shift) + low)
+    decoded[zeros] = 0
     # Only a damaged stream has values outside; they must not lead outside of tables.
     decoded = np.clip(decoded, 0, model.largest).astype(np.float32)
     addresses = geometry.order[which]
@@ -86,7 +87,7 @@ def _decode_symbols(located: Located, model: Model, coder: RangeDecoder) -> np.n
     symbols = np.empty(count, np.int64)
     for first in range(0, count, coder.lanes):
         part = slice(first, min(first + coder.lanes, count))
-        lane = Located(*(getattr(located, name)[part] for name in ("row", "origin", "shift", "lowest", "highest")))
+        lane = located.part(part)
         symbols[part] = model.table.symbols(lane, coder.target(len(lane.row)))
         coder.advance(*model.table.intervals(lane, symbols[part]))
     return symbols

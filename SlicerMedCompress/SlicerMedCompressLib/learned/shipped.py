@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import CorruptStreamError, InputError
 from .network import NetworkWeights
 
-DEFAULT = "fa117666f723470f"
+DEFAULT = "3491f474bf827781"
 """Name of the weights that new files use."""
 _LARGEST_FILE = 1 << 20
 

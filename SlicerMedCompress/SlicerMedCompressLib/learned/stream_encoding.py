@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .distributions import BINS, ESCAPE
+from .distributions import ESCAPE, ZERO
 from .model import Model
 from .prediction import Prediction
 from .range_coder import RangeEncoder
@@ -29,12 +29,12 @@ def coded_voxels(prediction: Prediction, tile: TileValues, model: Model) -> Code
     """What a stream says of each voxel of a known tile."""
     values = tile.values[tile.geometry.order].astype(np.int64)
     located = model.table.locate(prediction.centre, prediction.level, model.largest)
-    symbols = (values - located.origin) >> located.shift
-    escapes = (symbols < 0) | (symbols >= BINS)
-    symbols[escapes] = ESCAPE
+    symbols = model.table.symbols_of(located, values)
+    escapes = symbols == ESCAPE
     start, size = model.table.intervals(located, symbols)
     low = np.where(escapes, values, (values - located.origin) & ((np.int64(1) << located.shift) - 1))
-    return CodedVoxels(start, size, low, np.where(escapes, model.value_bits, located.shift))
+    width = np.where(escapes, model.value_bits, np.where(symbols == ZERO, 0, located.shift))
+    return CodedVoxels(start, size, low, width)
 
 
 def stream_of(prediction: Prediction, tile: TileValues, model: Model) -> TileStream:

@@ -26,6 +26,10 @@ from .torch_prediction import TileTensors, errors_of, on_device, predictor
 _WIDEST_BITS = 16
 
 
+_ZERO = -1
+"""Place of the value 0 where it is a symbol of its own."""
+
+
 @dataclass(frozen=True, eq=False)
 class DistributionTensors:
     """A DistributionTable on a device.
@@ -69,7 +73,7 @@ class Located:
     Attributes:
         key: of the row's first symbol. first: place of it. origin: value where bin 0 begins. shift: uncoded low bits.
         lowest, highest, escape: places of the first and the last bin that hold voxels, and of the escape.
-        end: cumulative frequency where the bins end.
+        end: cumulative frequency where the bins end. zero: that up to which the value 0 lies, or 0.
     """
 
     key: Tensor
@@ -80,6 +84,7 @@ class Located:
     highest: Tensor
     escape: Tensor
     end: Tensor
+    zero: Tensor
 
 
 class TileDecoder:
@@ -163,9 +168,10 @@ class TileDecoder:
         located = self._locate(centre, level)
         places = self._decode_places(located, absent, extent)
         escapes = places == located.escape
-        widths = located.shift.masked_fill(escapes, self._model.value_bits)
+        zeros = places == _ZERO
+        widths = located.shift.masked_fill(escapes, self._model.value_bits).masked_fill_(zeros, 0)
         low = self._take_bits(widths if absent is None else widths.masked_fill_(absent, 0))
-        value = located.origin + ((places - located.first) << located.shift) + low
+        value = (located.origin + ((places - located.first) << located.shift) + low).masked_fill_(zeros, 0)
         # Only a damaged stream has values outside; they must not lead outside of tables.
         return torch.where(escapes, low, value).clamp_(0, self._model.largest).float()
 
@@ -182,7 +188,19 @@ class TileDecoder:
         first = row * (ENTRIES - 1) + 1
         escape = first + ESCAPE
         end = self._distributions.intervals[:, 0].index_select(0, escape)
-        return Located(row << PRECISION, first, origin, shift, first + lowest, first + highest, escape, end)
+        zero = self._zero(origin, shift, lowest, highest, first, end)
+        return Located(row << PRECISION, first, origin, shift, first + lowest, first + highest, escape, end, zero)
+
+    def _zero(
+        self, origin: Tensor, shift: Tensor, lowest: Tensor, highest: Tensor, first: Tensor, end: Tensor
+    ) -> Tensor:
+        """As ``DistributionTable``."""
+        within = -origin - (lowest << shift)
+        start, next_start = self._distributions.intervals.index_select(0, first + lowest).unbind(1)
+        shared = start + (((next_start - start) * (within + 1)) >> shift)
+        last = torch.where(lowest == highest, end, next_start)
+        there = (shift > 0) & (within >= 0) & (within < (1 << shift)) & (last > 1)
+        return torch.where(there, torch.minimum(shared, last - 1).clamp(min=1), 0)
 
     def _decode_places(self, located: Located, absent: Tensor | None, extent: Extent) -> Tensor:
         """Places of the symbols (voxel,), int64, a round of the lanes at a time."""
@@ -198,12 +216,16 @@ class TileDecoder:
         code, width = self._code[: part.stop - part.start], self._range[: part.stop - part.start]
         escape, lowest, highest = located.escape[part], located.lowest[part], located.highest[part]
         unit = width >> PRECISION
-        target = torch.div(code, unit, rounding_mode="floor").clamp_(max=(1 << PRECISION) - 1)
+        target = torch.div(code, unit, rounding_mode="floor").clamp_(0, (1 << PRECISION) - 1)
         place = torch.searchsorted(self._distributions.keys, located.key[part] + target, right=True)
         place = torch.where(place == escape, escape, torch.clamp(place, lowest, highest))
         start, end = self._distributions.intervals.index_select(0, place).unbind(1)
-        start = start.masked_fill(place == lowest, 0)
+        zero = located.zero[part]
+        start = torch.where(place == lowest, zero, start)
         end = torch.where(place == highest, located.end[part], end)
+        zeros = target < zero
+        start, end = start.masked_fill(zeros, 0), torch.where(zeros, zero, end)
+        place = place.masked_fill(zeros, _ZERO)
         rest, size = torch.addcmul(code, unit, start, value=-1), unit * (end - start)
         short = size < LOW
         if absent is not None:
