@@ -18,6 +18,7 @@ from SlicerMedCompressLib.learned.distributions import (
     SHAPES,
     UNIT_WIDTH_LEVEL,
     WIDTH_LEVELS,
+    ZERO,
     DistributionTable,
     Located,
     phase_bits_of,
@@ -124,7 +125,7 @@ def test_narrow_distributions_are_likeliest_at_their_centre() -> None:
 
 def spread(located: Located, count: int) -> Located:
     """One voxel's place so many times."""
-    parts = (located.row, located.origin, located.shift, located.lowest, located.highest)
+    parts = (located.row, located.origin, located.shift, located.lowest, located.highest, located.zero)
     return Located(*(np.repeat(part, count) for part in parts))
 
 
@@ -133,7 +134,8 @@ def symbols_of(values: np.ndarray, located: Located) -> tuple[np.ndarray, np.nda
     symbols = (values - located.origin) >> located.shift
     escapes = (symbols < 0) | (symbols >= BINS)
     low = np.where(escapes, values, (values - located.origin) & ((1 << located.shift) - 1))
-    return np.where(escapes, ESCAPE, symbols), low
+    zeros = (values == 0) & (located.zero > 0)
+    return np.where(zeros, ZERO, np.where(escapes, ESCAPE, symbols)), np.where(zeros, 0, low)
 
 
 def check_inverse(table: DistributionTable, centre: int, level: int, largest: int, values: np.ndarray) -> None:
@@ -148,6 +150,7 @@ def check_inverse(table: DistributionTable, centre: int, level: int, largest: in
     for target in (start, start + within, start + size - 1):
         assert np.array_equal(table.symbols(located, target), symbols)
     back = np.where(symbols == ESCAPE, low, located.origin + (symbols << located.shift) + low)
+    back[symbols == ZERO] = 0
     assert np.array_equal(back, values)
     assert np.all(low[symbols != ESCAPE] < 1 << located.shift[symbols != ESCAPE])
 
@@ -193,10 +196,11 @@ def test_any_target_gives_a_symbol_whose_interval_holds_it(data: st.DataObject) 
     symbols = table.symbols(located, targets)
     start, size = table.intervals(located, symbols)
     assert np.all((start <= targets) & (targets < start + size))
-    inside = symbols != ESCAPE
+    inside = (symbols != ESCAPE) & (symbols != ZERO)
     assert np.all((located.lowest <= symbols) & (symbols <= located.highest) | ~inside)
     # Together they use up the whole: nothing is lost to bins that no voxel is in.
-    bins = np.append(np.arange(located.lowest[0], located.highest[0] + 1), ESCAPE)
+    zero = [ZERO] if located.zero[0] else []
+    bins = np.array([*zero, *range(located.lowest[0], located.highest[0] + 1), ESCAPE])
     start, size = table.intervals(spread(table.locate(np.array([centre]), np.array([level]), largest), len(bins)), bins)
     assert start[0] == 0
     assert np.array_equal(start[1:], (start + size)[:-1])
@@ -221,6 +225,17 @@ def test_many_voxels_are_located_as_each_alone() -> None:
             located.shift[number],
         ]
         assert table.intervals(alone, symbols[part])[0][0] == start[number]
+
+
+def test_many_zeros_in_a_wide_distribution_cost_no_low_bits() -> None:
+    table, count = DistributionTable.of(identity_choices()), 100
+    located = table.locate(np.zeros(count, int), np.full(count, 52), 4095)
+    assert np.all(located.shift == 7)
+    symbols = table.symbols_of(located, np.zeros(count, int))
+    assert np.all(symbols == ZERO)
+    _, size = table.intervals(located, symbols)
+    # Half of the distribution lies below 0, which belongs to 0.
+    assert np.all(size > WHOLE // 2 - 300)
 
 
 def test_the_list_to_search_is_ascending_and_fits_32_bits_even_of_the_narrowest() -> None:

