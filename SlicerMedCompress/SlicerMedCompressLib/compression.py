@@ -168,7 +168,7 @@ def _write(
     progress.report(0, "Choosing a codec")
     tolerance = request.tolerance
     if tolerance is not None and isinstance(request.target, SearchedTarget):
-        search = TargetSearch(image, Source.of(image, facts), request.target, tolerance, pool, threads)
+        search = TargetSearch(image, Source.of(image, facts), request.target, tolerance, pool, threads, device)
         found = search.write(stream, request.codecs(image, facts), progress)
         return _Written(found.header, tolerance, found.reached, found.whole_encodes)
     if tolerance is None:

@@ -16,6 +16,7 @@ import numpy as np
 from .codecs import CODECS, Codec, LossyCodec, codec_named, codec_text
 from .container import Reader, write_archive
 from .errors import UnsupportedImageError
+from .fitting_plans import fitted
 from .image import Image, Kind
 from .lossy_plans import Source, plan_with_step
 from .parallel import thread_count, thread_pool
@@ -124,9 +125,9 @@ def _lossy(text: str) -> Codec:
 def _measured(
     image: Image, source: Source, codec: Codec, step: float, pool: Executor, threads: int, progress: Progress
 ) -> SweepPoint:
-    plan = plan_with_step(source, codec, step, Tolerance(math.inf))
     stream = io.BytesIO()
     started = time.perf_counter()
+    plan = fitted(image, plan_with_step(source, codec, step, Tolerance(math.inf)))
     header = write_archive(stream, image, plan, pool, threads, progress.part(0, 0.6))
     written = time.perf_counter()
     with Reader(stream, threads) as reader:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from .codecs import Codec
 from .container import Header, Plan, write_archive
 from .errors import UnreachableTargetError
+from .fitting_plans import fitted
 from .image import Image
 from .lossy_plans import Source, plan_with_step
 from .progress import Progress
@@ -43,7 +44,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class TargetSearch:
-    """One image, the target to reach and what must be kept on the way."""
+    """One image, the target to reach, what must be kept on the way, and where learned codecs work."""
 
     image: Image
     source: Source
@@ -51,6 +52,7 @@ class TargetSearch:
     tolerance: Tolerance
     pool: Executor
     threads: int
+    device: str = "auto"
 
     def write(self, stream: BinaryIO, codecs: Sequence[Codec], progress: Progress) -> Found:
         """Write the archive whose setting reaches the target with the codec that does best on the sample.
@@ -133,7 +135,8 @@ class TargetSearch:
         )
 
     def _plan(self, codec: Codec, position: float) -> Plan:
-        return plan_with_step(self.source, codec, self.source.range * 2.0**position, self.tolerance)
+        plan = plan_with_step(self.source, codec, self.source.range * 2.0**position, self.tolerance)
+        return fitted(self.image, plan, self.device)
 
     @property
     def _goal(self) -> float:

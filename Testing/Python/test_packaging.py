@@ -64,12 +64,12 @@ def files_below(folder: Path, start: Path) -> set[str]:
 
 
 def expected_files() -> set[str]:
-    """All Python files of the module, all resources, and the specification of the format."""
+    """All Python files of the module, all resources, and the specifications of the format."""
     scripts = {name for name in files_below(MODULE_FOLDER, MODULE_FOLDER) if name.endswith(".py")}
     resources = files_below(REPOSITORY, REPOSITORY / "Resources")
     # Screenshots are for the README and the extensions' catalog.
     resources = {name for name in resources if not name.startswith("Resources/Screenshots/")}
-    return scripts | resources | {"SlicerMedCompressLib/container/FORMAT.md"}
+    return scripts | resources | {f"SlicerMedCompressLib/{folder}/FORMAT.md" for folder in ("container", "learned")}
 
 
 def test_every_script_and_resource_is_packaged_and_nothing_else(package: Built) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .trainable import Batch
 
 SAMPLES = 1_500_000
-RATE = 1.5e-3
+RATE = 3e-3
 CHECK_EVERY = 16
 VOXELS_FOR_ALL = 1_000_000
 """In smaller images all weights would cost more than they save."""

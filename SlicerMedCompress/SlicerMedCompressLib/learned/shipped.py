@@ -7,6 +7,8 @@ with is never removed.
 from __future__ import annotations
 
 import hashlib
+import site
+import sysconfig
 from functools import lru_cache
 from pathlib import Path
 
@@ -73,7 +75,8 @@ def weights_named(name: bytes) -> NetworkWeights:
 
 @lru_cache(maxsize=1)
 def models_folder() -> Path:
-    """Where the weights are: in a source tree, in Slicer's folder of modules, or beside the installed package."""
+    """Where the weights are: in a source tree, in Slicer's folder of modules, or where pip puts data."""
     library = Path(__file__).resolve().parents[1]
-    places = (library.parents[1] / "Resources", library.parent / "Resources", library / "resources")
-    return next((place / "Models" for place in places if (place / "Models").is_dir()), places[-1] / "Models")
+    installed = [Path(folder) / "share" / "medcompress" for folder in (sysconfig.get_path("data"), site.getuserbase())]
+    places = [library.parents[1] / "Resources", library.parent / "Resources", *installed]
+    return next((place / "Models" for place in places if (place / "Models").is_dir()), places[0] / "Models")
