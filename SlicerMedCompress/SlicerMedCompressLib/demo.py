@@ -11,7 +11,7 @@ from .benchmark.measure import NRRD
 from .errors import InputError, MissingLibraryError
 from .files import read_image
 from .image import same_voxels
-from .presets import PRESETS
+from .presets import QUICK_PRESETS
 
 
 def sample_volume() -> Path:
@@ -53,14 +53,14 @@ def run_demo(path: Path | None, threads: int | None) -> int:
     logic = MedCompressLogic()
     identical = True
     with tempfile.TemporaryDirectory() as folder:
-        for preset in PRESETS:
+        for preset in QUICK_PRESETS:
             target = Path(folder) / f"{preset}.mcz"
             print(f"{preset:>9}: {logic.compress(node, target, preset=preset, threads=threads)}")
             reloaded = node_to_image(logic.load(target))
             same = same_voxels(reloaded.voxels, original.voxels) and reloaded.geometry == original.geometry
             print(f"           reloaded as a new node: voxels and geometry {'identical' if same else 'DIFFER'}")
             identical &= same
-    rows = list(bench([source], [NRRD, *PRESETS], 3, threads, lambda line: None))
+    rows = list(bench([source], [NRRD, *QUICK_PRESETS], 3, threads, lambda line: None))
     print("\nBeside Slicer's own NRRD of the same node, written and read by slicer-core in this run:\n")
     print(table(rows))
     if path is None:

@@ -80,6 +80,8 @@ PRESETS: dict[str, Preset] = {
         ),
     )
 }
+QUICK_PRESETS = [name for name, preset in PRESETS.items() if not preset.exhaustive]
+"""Those that take seconds."""
 DEFAULT_PRESET = "balanced"
 LOSSY_PRESETS: dict[str, Preset] = {
     preset.id: preset

@@ -17,6 +17,15 @@ settings.load_profile("suite")
 SHARED_DATA = Path(os.environ.get("MEDCOMPRESS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
 
+@pytest.fixture(autouse=True)
+def short_adaptation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adapts in a few steps: it has to be right in tests, not good."""
+    from SlicerMedCompressLib.learned import adaptation
+
+    monkeypatch.setattr(adaptation, "EFFORTS", (0, 2, 3, 4, 5))
+    monkeypatch.setattr(adaptation, "SAMPLES", 20_000)
+
+
 @pytest.fixture
 def scene() -> Iterator[Any]:
     """A fresh MRML scene, also as ``slicer.mrmlScene``; in the application its own, cleared."""

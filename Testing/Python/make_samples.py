@@ -62,7 +62,7 @@ def samples_with_loss() -> dict[str, tuple[Image, dict[str, Any]]]:
     exact = np.zeros((9, 30, 32), np.bool_)
     exact[3:6, 10:20, 8:16] = True
     found: dict[str, tuple[Image, dict[str, Any]]] = {
-        f"codec-{codec}": (small, {"codec": codec}) for codec in CODECS if codec not in CODECS_OF_VERSION_1
+        f"codec-{codec}": (small, {"codec": codec}) for codec in CODECS if codec not in (*CODECS_OF_VERSION_1, "causal")
     }
     return found | {
         "max-error": (small, {"codec": "jpegls", "target": MaxError(3)}),
@@ -76,15 +76,30 @@ def samples_with_loss() -> dict[str, tuple[Image, dict[str, Any]]]:
     }
 
 
+def samples_of_learned_codec() -> dict[str, tuple[Image, dict[str, Any]]]:
+    """Of version 3, name to image and how it is coded: shipped and adapted weights, frames, slopes, a bound."""
+    small = head((9, 30, 32))
+    slopes = np.linspace(0.1, 2.3, 9).reshape(-1, 1, 1)
+    return {
+        "volume": (scalar(small, name="head"), {"codec": "causal"}),
+        "picture": (scalar(small[:1]), {"codec": "causal"}),
+        "sequence": (sequence(), {"codec": "causal"}),
+        "slopes": (scalar(((small - small.min()) * slopes).astype(np.float32)), {"codec": "causal"}),
+        "bound": (scalar(small), {"codec": "causal", "target": MaxError(3)}),
+        "adapted": (scalar(head((24, 96, 96))), {"codec": "causal:2"}),
+        "preview": (scalar(head((24, 160, 160))), {"codec": "causal"}),
+    }
+
+
 def main() -> None:
     """Write every sample of a version, which the folder's name ends in, and what its voxels are."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True)
-    made = (
-        {name: (image, {"codec": codec}) for name, (image, codec) in samples().items()}
-        if folder.name == "v1"
-        else samples_with_loss()
-    )
+    made = {
+        "v1": {name: (image, {"codec": codec}) for name, (image, codec) in samples().items()},
+        "v2": samples_with_loss(),
+        "v3": samples_of_learned_codec(),
+    }[folder.name]
     expected = {}
     for name, (image, how) in made.items():
         compress(image, folder / f"{name}.mcz", **how)

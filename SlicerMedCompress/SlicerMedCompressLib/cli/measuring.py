@@ -12,7 +12,7 @@ from typing import Any
 from ..codecs import CODECS, codec_named
 from ..errors import InputError, OutputError
 from ..libraries import library
-from ..presets import PRESETS
+from ..presets import PRESETS, QUICK_PRESETS
 from ..sweep import DEFAULT_POINTS, sweep, write_csv
 from .arguments import Command, add_common, positive
 from .progress_line import ProgressLine
@@ -25,7 +25,10 @@ def add_commands(command: Command) -> None:
     """Declare the three commands."""
     added = command("bench", _bench, "Measure presets and codecs against Slicer's NRRD on your own files.")
     added.add_argument("paths", type=Path, nargs="+", help="image files, or folders to search")
-    added.add_argument("--methods", help="comma-separated presets and codecs; default: all lossless ones")
+    added.add_argument(
+        "--methods",
+        help="comma-separated presets and codecs; default: all lossless ones but smallest, which takes minutes",
+    )
     added.add_argument("--repeats", type=positive, default=3, help="runs of which the median counts (default 3)")
     added.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     add_common(added)
@@ -70,7 +73,7 @@ def _bench(options: argparse.Namespace) -> None:
             line.update(None, text)
 
         lossless = [name for name, codec in CODECS.items() if codec.guarantee == "lossless"]
-        methods = methods or [NRRD, JPEGXL7, *PRESETS, *lossless]
+        methods = methods or [NRRD, JPEGXL7, *QUICK_PRESETS, *lossless]
         rows.extend(bench(files, methods, options.repeats, options.threads, tell, side))
     for text in passed_over:
         print(f"medcompress: {text}", file=sys.stderr)

@@ -14,7 +14,7 @@ SAMPLES = 2000
 """Voxels of a level that decide."""
 FEWEST = 200
 """With fewer a level keeps what the network says."""
-REACH = 6
+REACH = 24
 """Levels further away are not tried."""
 
 
