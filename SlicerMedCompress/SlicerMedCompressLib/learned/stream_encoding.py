@@ -14,6 +14,8 @@ from .range_coder import RangeEncoder
 from .tile_stream import BitWriter, TileStream, lanes_for
 from .tile_values import TileValues
 
+PLANES = 128
+
 
 @dataclass(frozen=True, eq=False)
 class CodedVoxels:
@@ -25,10 +27,10 @@ class CodedVoxels:
     width: np.ndarray
 
 
-def coded_voxels(prediction: Prediction, tile: TileValues, model: Model) -> CodedVoxels:
-    """What a stream says of each voxel of a known tile."""
-    values = tile.values[tile.geometry.order].astype(np.int64)
-    located = model.table.locate(prediction.centre, prediction.level, model.largest)
+def coded_voxels(prediction: Prediction, tile: TileValues, model: Model, which: slice = slice(None)) -> CodedVoxels:
+    """What a stream says of each voxel of a known tile, or of a part of the order."""
+    values = tile.values[tile.geometry.order[which]].astype(np.int64)
+    located = model.table.locate(prediction.centre[which], prediction.level[which], model.largest)
     symbols = model.table.symbols_of(located, values)
     escapes = symbols == ESCAPE
     start, size = model.table.intervals(located, symbols)
@@ -39,11 +41,15 @@ def coded_voxels(prediction: Prediction, tile: TileValues, model: Model) -> Code
 
 def stream_of(prediction: Prediction, tile: TileValues, model: Model) -> TileStream:
     """The stream of a known tile."""
-    coded, size = coded_voxels(prediction, tile, model), len(tile.geometry.order)
-    bits, coder = BitWriter(), RangeEncoder(lanes_for(size))
-    bits.add(coded.low, coded.width)
-    for first, last in pairwise(map(int, tile.geometry.plane_starts)):
-        coder.encode(coded.start[first:last], coded.size[first:last])
+    bits, coder = BitWriter(), RangeEncoder(lanes_for(len(tile.geometry.order)))
+    starts = list(map(int, tile.geometry.plane_starts))
+    # Some planes at a time: what is said of a voxel takes many times its memory.
+    for begin in range(0, len(starts) - 1, PLANES):
+        part = starts[begin : begin + PLANES + 1]
+        coded = coded_voxels(prediction, tile, model, slice(part[0], part[-1]))
+        bits.add(coded.low, coded.width)
+        for first, last in pairwise(start - part[0] for start in part):
+            coder.encode(coded.start[first:last], coded.size[first:last])
     return TileStream(coder.lanes, first_value(tile), coder.words(), bits.packed())
 
 
