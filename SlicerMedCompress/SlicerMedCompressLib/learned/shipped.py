@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import CorruptStreamError, InputError
 from .network import NetworkWeights
 
-DEFAULT = "3491f474bf827781"
+DEFAULT = "954e3435debc02bd"
 """Name of the weights that new files use."""
 _LARGEST_FILE = 1 << 20
 
