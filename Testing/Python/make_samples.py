@@ -90,7 +90,7 @@ def samples_of_learned_codec() -> dict[str, tuple[Image, dict[str, Any]]]:
         "slopes": (scalar(((small - small.min()) * slopes).astype(np.float32)), {"codec": "causal"}),
         "bound": (scalar(small), {"codec": "causal", "target": MaxError(3)}),
         "adapted": (scalar(doubled), {"codec": "causal:1"}),
-        "preview": (scalar(head((14, 100, 100))), {"codec": "causal"}),
+        "preview": (scalar(head((16, 128, 128))), {"codec": "causal"}),
     }
 
 
