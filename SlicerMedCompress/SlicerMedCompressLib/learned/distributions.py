@@ -201,7 +201,7 @@ class DistributionTable:
 
     def symbols_of(self, located: Located, values: np.ndarray) -> np.ndarray:
         """The symbols of values, int64."""
-        symbols = (values - located.origin) >> located.shift
+        symbols: np.ndarray = (values - located.origin) >> located.shift
         symbols[(symbols < 0) | (symbols >= BINS)] = ESCAPE
         symbols[(values == 0) & (located.zero > 0)] = ZERO
         return symbols

@@ -120,7 +120,8 @@ def _solve(neighbours: np.ndarray, values: np.ndarray, activity: np.ndarray) -> 
 
 def _as_integers(coefficients: np.ndarray) -> np.ndarray:
     one = 1 << COEFFICIENT_BITS
-    whole = np.clip(np.rint(coefficients * one), -LARGEST_COEFFICIENT, LARGEST_COEFFICIENT).astype(np.int32)
+    kept = np.clip(np.rint(coefficients * one), -LARGEST_COEFFICIENT, LARGEST_COEFFICIENT)
+    whole: np.ndarray = kept.astype(np.int32)
     # Of a constant neighbourhood the prediction must be the constant.
     whole[0] += one - whole.sum()
     return whole

@@ -257,7 +257,7 @@ def _locate(room: Room, tile: TileArrays, table: TableArrays, place: int) -> tup
 
 
 @inlined
-def _zero(row: np.ndarray, origin: int, shift: int, lowest: int, highest: int) -> int:
+def _zero(row: np.ndarray, origin: int, shift: int, lowest: int, highest: int) -> Any:
     """Cumulative frequency up to which the value 0 lies, or 0; see DistributionTable."""
     within = -origin - (lowest << shift)
     start, end = np.int64(row[lowest]), np.int64(row[lowest + 1])
@@ -331,7 +331,7 @@ def _encode_symbol(
 
 
 @inlined
-def _interval(row: np.ndarray, symbol: int, lowest: int, highest: int, zero: int) -> tuple[int, int]:
+def _interval(row: np.ndarray, symbol: int, lowest: int, highest: int, zero: int) -> tuple[Any, Any]:
     """Start and end of a symbol; see DistributionTable.intervals."""
     if symbol == ZERO:
         return 0, zero
