@@ -68,9 +68,18 @@ def _blocks(image: Image, plan: Plan, spread: Spread) -> list[Block]:
     grid, rng = plan.grid, np.random.default_rng(0)
     tiles = [tile for slab in range(grid.slab_count) for tile in grid.tiles_of_slab(slab)]
     boxes = [box for tile in tiles for box in _boxes_of(tile, spread.side)]
-    # Not every n-th: in a sequence that might be always the first frame of a group.
-    chosen = sorted(map(int, rng.permutation(len(boxes))[: spread.tiles]))
-    return [block for number in chosen for block in _blocks_of(image, plan, boxes[number])]
+    # Boxes with a frame before them and boxes without are fitted apart, so some of each are needed.
+    coder = plan.coder(image.voxels)
+    alone = [box for box in boxes if coder.reference_of(box) is None]
+    following = [box for box in boxes if coder.reference_of(box) is not None]
+    few = min(len(alone), max(1, spread.tiles // 3)) if following else spread.tiles
+    chosen = [*_some(alone, few, rng), *_some(following, spread.tiles - few, rng)]
+    return [block for box in chosen for block in _blocks_of(image, plan, box)]
+
+
+def _some(boxes: list[Region], count: int, rng: np.random.Generator) -> list[Region]:
+    # Not every n-th, which might be always the same place of the body.
+    return [boxes[number] for number in sorted(map(int, rng.permutation(len(boxes))[:count]))]
 
 
 def _boxes_of(tile: Region, side: int) -> list[Region]:

@@ -80,6 +80,18 @@ def test_a_device_that_is_not_there_is_told() -> None:
         compress_in_memory(scalar(head((2, 9, 9))), codec="causal", device="cuda")
 
 
+def test_the_last_frame_of_the_longest_group_can_be_read_alone() -> None:
+    image = moving(64, (1, 9, 10))
+    data, _ = compress_in_memory(image, codec="causal:0,frames=64")
+    with Reader(io.BytesIO(data), threads=1) as reader:
+        assert np.array_equal(reader.read_region(63), image.voxels[63])
+
+
+def test_an_unknown_device_is_told() -> None:
+    with pytest.raises(UnsupportedImageError, match="There is no device"):
+        compress_in_memory(scalar(head((2, 9, 9))), codec="causal", device="abacus")
+
+
 def test_a_box_of_any_frame_is_what_the_whole_has() -> None:
     image = moving(7)
     data, _ = compress_in_memory(image, codec="causal:0,frames=3")
@@ -177,7 +189,7 @@ def test_weights_come_back_from_their_file(tmp_path: Path) -> None:
 
 
 def test_an_unknown_effort_or_group_is_refused() -> None:
-    for text in ("causal:9", "causal:0,frames=0", "causal:x"):
+    for text in ("causal:9", "causal:0,frames=0", "causal:0,frames=65", "causal:x"):
         with pytest.raises(UnsupportedImageError):
             compress_in_memory(scalar(head((2, 9, 9))), codec=text)
 

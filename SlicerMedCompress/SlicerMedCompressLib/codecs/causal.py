@@ -26,6 +26,8 @@ from .base import Knob
 from .fitted import NOTHING, Block, BlockContext, FittedCodec
 
 FRAMES_IN_GROUP = 16
+MOST_FRAMES = 64
+"""Of a group: to read its last frame all have to be decoded."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class Causal(FittedCodec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.frames, bool) or not isinstance(self.frames, int) or not 1 <= self.frames <= 1 << 16:
-            raise ValueError(f"{self.title}: frames must be a whole number from 1 to 65536.")
+        if isinstance(self.frames, bool) or not isinstance(self.frames, int) or not 1 <= self.frames <= MOST_FRAMES:
+            raise ValueError(f"{self.title}: frames must be a whole number from 1 to {MOST_FRAMES}.")
 
     @property
     def tile(self) -> TileShape:

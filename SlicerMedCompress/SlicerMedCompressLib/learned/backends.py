@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..errors import MissingLibraryError
+from ..errors import MissingLibraryError, UnsupportedImageError
 from ..libraries import is_installed
 from .cuda_driver import has_cuda_driver
 from .model import Model
@@ -53,10 +53,11 @@ def backend_for(device: str = "auto") -> Backend:
         device: ``auto`` (a CUDA device if there is one, else the processor), ``cpu`` (the fastest installed on
             the processor), or one backend by name.
 
-    Raises MissingLibraryError with what to install, if a named one is absent.
+    Raises MissingLibraryError with what to install, if a named one is absent; UnsupportedImageError for an
+    unknown name.
     """
     if device not in DEVICES:
-        raise ValueError(f"There is no device {device}; choose one of {', '.join(DEVICES)}.")
+        raise UnsupportedImageError(f"There is no device {device}; choose one of {', '.join(DEVICES)}.")
     if device in ("auto", "cuda", "torch"):
         found = _torch(device)
         if found is not None:

@@ -31,16 +31,18 @@ def fit_model(alone: Sequence[TileValues], following: Sequence[TileValues], samp
     """The model of an image with the shipped weights.
 
     Args:
-        alone, following: tiles without and with a frame before.
+        alone, following: tiles without (at least one) and with a frame before.
         samples: how many voxels the image has.
     """
     rng, tiles = np.random.default_rng(0), [*alone, *following]
     covered = sum(math.prod(tile.shape) for tile in tiles)
     serving = [samples * sum(math.prod(tile.shape) for tile in part) / covered for part in (alone, following)]
-    sets = fit_sets(alone or following, rng, serving[0])
+    if not alone:
+        raise ValueError("A model needs tiles without a frame before: every sequence begins with one.")
+    sets = fit_sets(alone, rng, serving[0])
     reference_sets = fit_sets(following, rng, serving[1]) if following else ()
     weights, largest = default_weights(), tiles[0].largest
-    fitted = facts(alone or following, sets, rng)
+    fitted = facts(alone, sets, rng)
     plain = Model(weights, weights, fitted, sets, reference_sets, uncorrected(), largest)
     return with_corrections(plain, tiles, backend)
 
