@@ -26,6 +26,26 @@ def short_adaptation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptation, "SAMPLES", 20_000)
 
 
+@pytest.fixture(params=["cpu", "cuda"])
+def backend(request: pytest.FixtureRequest) -> Any:
+    """The PyTorch backend of the learned codec on every kind of device that is here."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("PyTorch finds no CUDA device")
+    from SlicerMedCompressLib.learned.torch_backend import TorchBackend
+
+    return TorchBackend(torch.device(request.param))
+
+
+@pytest.fixture
+def single_thread() -> Iterator[None]:
+    """PyTorch with one thread: more cost time on a busy machine."""
+    from torch_samples import threads
+
+    with threads(1):
+        yield
+
+
 @pytest.fixture
 def scene() -> Iterator[Any]:
     """A fresh MRML scene, also as ``slicer.mrmlScene``; in the application its own, cleared."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from backend_comparison import NUMPY, assert_same, decoded, outcome, stream_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from learned_samples import (
@@ -27,21 +28,19 @@ pytest.importorskip("numba", reason="numba is not installed")
 
 from SlicerMedCompressLib.errors import CorruptStreamError
 from SlicerMedCompressLib.learned import numba_compiling, tile_stream
-from SlicerMedCompressLib.learned.backends import Backend, backend_for
+from SlicerMedCompressLib.learned.backends import backend_for
 from SlicerMedCompressLib.learned.distributions import ESCAPE, WIDTH_LEVELS
 from SlicerMedCompressLib.learned.model import Model
 from SlicerMedCompressLib.learned.network import EXACT, OUTPUTS, SIDE, WEIGHT_BITS, NetworkWeights
 from SlicerMedCompressLib.learned.numba_backend import NumbaBackend
-from SlicerMedCompressLib.learned.numpy_backend import NumpyBackend
 from SlicerMedCompressLib.learned.range_coder import LOW, PRECISION, STATE, WORD
 from SlicerMedCompressLib.learned.scales import INPUT_LIMIT
-from SlicerMedCompressLib.learned.tile_codec import decode_tile as decode_payload
 from SlicerMedCompressLib.learned.tile_codec import encode_tile
 from SlicerMedCompressLib.learned.tile_geometry import tile_geometry
 from SlicerMedCompressLib.learned.tile_stream import FEWEST_LANES, TileStream
 from SlicerMedCompressLib.learned.tile_values import TileValues
 
-NUMPY, NUMBA = NumpyBackend(), NumbaBackend()
+NUMBA = NumbaBackend()
 SHAPES: list[Shape] = [
     (1, 1, 1),
     (1, 1, 17),
@@ -99,58 +98,12 @@ def limiting_weights(rng: np.random.Generator, hidden: int) -> NetworkWeights:
     )
 
 
-def assert_same(
-    block: np.ndarray, model: Model, reference: np.ndarray | None = None, slopes: np.ndarray | None = None
-) -> None:
-    tile = TileValues.of(block, HOOD, model.largest, reference, slopes)
-    expected, found = NUMPY.predict(tile, model), NUMBA.predict(tile, model)
-    assert found.centre.dtype == expected.centre.dtype
-    assert found.level.dtype == expected.level.dtype
-    assert np.array_equal(found.centre, expected.centre)
-    assert np.array_equal(found.level, expected.level)
-    payload = encode_tile(block, model, NUMPY, reference, slopes)
-    assert encode_tile(block, model, NUMBA, reference, slopes) == payload
-    decoded = decode_payload(payload, block.shape, model, NUMBA, reference, slopes)
-    assert decoded.dtype == np.uint16
-    assert np.array_equal(decoded, block)
-
-
-def outcome(
-    backend: Backend, stream: TileStream, shape: Shape, model: Model, reference: Any = None, slopes: Any = None
-) -> Any:
-    try:
-        return backend.decode(stream, shape, model, reference, slopes).tolist()
-    except CorruptStreamError as error:
-        return str(error)
-
-
-def stream_of(payload: bytes) -> TileStream:
-    """The stream of a payload, whatever stands before it."""
-    found: list[TileStream] = []
-
-    class Listening:
-        name = "listening"
-
-        def predict(self, *_: Any) -> Any:
-            raise NotImplementedError
-
-        def encode(self, *_: Any) -> Any:
-            raise NotImplementedError
-
-        def decode(self, stream: TileStream, shape: Shape, *_: Any) -> np.ndarray:
-            found.append(stream)
-            return np.zeros(shape, np.uint16)
-
-    decode_payload(payload, (3, 11, 13), DAMAGED_MODEL, Listening())
-    return found[0]
-
-
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_numba_predicts_encodes_and_decodes_what_numpy_does(shape: Shape, content: str) -> None:
     rng = np.random.default_rng(sum(shape))
     block = block_of(content, rng, shape)
-    assert_same(block, fitted_model(block, rng, choices=random_choices(rng)))
+    assert_same(NUMBA, block, fitted_model(block, rng, choices=random_choices(rng)))
 
 
 @pytest.mark.parametrize("content", CONTENTS)
@@ -159,7 +112,7 @@ def test_a_frame_before_helps_numba_as_it_does_numpy(shape: Shape, content: str)
     rng = np.random.default_rng(1)
     block = block_of(content, rng, shape)
     reference = np.where(rng.random(shape) < 0.5, block, rng.integers(0, 65536, shape)).astype(np.uint16)
-    assert_same(block, fitted_model(block, rng, reference=reference), reference)
+    assert_same(NUMBA, block, fitted_model(block, rng, reference=reference), reference)
 
 
 @pytest.mark.parametrize("with_reference", [False, True])
@@ -172,7 +125,7 @@ def test_slopes_of_slices_change_what_numba_sees_as_for_numpy(
     block = block_of(content, rng, (5, 7, 18))
     reference = block_of("smooth", rng, block.shape) if with_reference else None
     given = np.array(slopes, np.float64)
-    assert_same(block, fitted_model(block, rng, reference=reference, slopes=given), reference, given)
+    assert_same(NUMBA, block, fitted_model(block, rng, reference=reference, slopes=given), reference, given)
 
 
 @pytest.mark.parametrize("hidden", [1, 4, 8, 13, 64])
@@ -182,7 +135,7 @@ def test_networks_of_any_width_and_size_of_weights_are_exact(content: str, hidde
     block = block_of(content, rng, (4, 9, 20))
     for weights in (random_weights(rng, hidden, 200), limiting_weights(rng, hidden)):
         weights.check()
-        assert_same(block, fitted_model(block, rng, weights=weights))
+        assert_same(NUMBA, block, fitted_model(block, rng, weights=weights))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -198,14 +151,14 @@ def test_linear_predictions_may_be_as_wild_as_a_file_can_say(seed: int) -> None:
         )
         for fitted in model.sets
     )
-    assert_same(block, dataclasses.replace(model, sets=wild))
+    assert_same(NUMBA, block, dataclasses.replace(model, sets=wild))
 
 
 @pytest.mark.parametrize("largest", [0, 1, 255, 40000])
 def test_the_greatest_value_bounds_numba_as_it_does_numpy(largest: int) -> None:
     rng = np.random.default_rng(largest)
     block = rng.integers(0, largest + 1, (3, 8, 21), dtype=np.uint16)
-    assert_same(block, fitted_model(block, rng, largest=largest))
+    assert_same(NUMBA, block, fitted_model(block, rng, largest=largest))
 
 
 @pytest.mark.parametrize("voxels_a_lane", [1, 3, 50, 400])
@@ -216,7 +169,7 @@ def test_any_number_of_lanes_gives_the_stream_of_numpy(
     monkeypatch.setattr(tile_stream, "VOXELS_A_LANE", voxels_a_lane)
     rng = np.random.default_rng(3)
     block = block_of(content, rng, (4, 17, 23))
-    assert_same(block, fitted_model(block, rng, choices=random_choices(rng)))
+    assert_same(NUMBA, block, fitted_model(block, rng, choices=random_choices(rng)))
 
 
 def model_without_context() -> Model:
@@ -250,7 +203,7 @@ def block_of_open_carries(model: Model, shape: Shape) -> np.ndarray:
     """A tile whose words leave open almost to its end whether carries come; then they do in every other lane."""
     rng, table, geometry = np.random.default_rng(0), model.table, tile_geometry(shape, HOOD)
     located = table.locate(np.zeros(1, int), np.zeros(1, int), model.largest)
-    lowest, values = int(located.lowest[0]), geometry.padded(np.zeros(shape, np.float32), 0)
+    lowest, values = int(located.lowest[0]), geometry.blank(0)
     lanes, closed = [OpenLane() for _ in range(FEWEST_LANES)], [False] * FEWEST_LANES
     for plane, (first, last) in enumerate(pairwise(geometry.plane_starts)):
         for place in range(first, last):
@@ -268,7 +221,7 @@ def block_of_open_carries(model: Model, shape: Shape) -> np.ndarray:
 def test_carries_run_through_the_words_of_their_lanes_as_with_numpy() -> None:
     model = model_without_context()
     block = block_of_open_carries(model, (1, 3, 2500))
-    assert_same(block, model)
+    assert_same(NUMBA, block, model)
     words = NUMBA.encode(TileValues.of(block, HOOD, model.largest), model).words
     assert np.count_nonzero(words == 0) > 300
     assert np.count_nonzero(words == 0xFFFF) > 300
@@ -313,7 +266,7 @@ def test_bytes_that_never_were_a_stream_decode_alike(lanes: int, fill: str) -> N
 def test_a_stream_that_ends_too_early_is_refused() -> None:
     short = dataclasses.replace(DAMAGED_STREAM, words=DAMAGED_STREAM.words[:20])
     with pytest.raises(CorruptStreamError, match="ends too early"):
-        NUMBA.decode(short, DAMAGED_BLOCK.shape, DAMAGED_MODEL)
+        decoded(NUMBA, short, DAMAGED_BLOCK.shape, DAMAGED_MODEL)
 
 
 def test_models_and_slopes_that_do_not_fit_a_tile_are_refused() -> None:
@@ -325,7 +278,7 @@ def test_models_and_slopes_that_do_not_fit_a_tile_are_refused() -> None:
         (dataclasses.replace(DAMAGED_MODEL, sets=DAMAGED_MODEL.sets[:2]), None),
     ):
         with pytest.raises(ValueError, match=r"model|slopes"):
-            NUMBA.decode(DAMAGED_STREAM, shape, model, None, slopes)
+            decoded(NUMBA, DAMAGED_STREAM, shape, model, None, slopes)
         with pytest.raises(ValueError, match=r"model|slopes"):
             NUMBA.encode(TileValues.of(DAMAGED_BLOCK, HOOD, model.largest, None, slopes), model)
 
@@ -333,7 +286,7 @@ def test_models_and_slopes_that_do_not_fit_a_tile_are_refused() -> None:
 def test_threads_encode_and_decode_side_by_side() -> None:
     payload = encode_tile(DAMAGED_BLOCK, DAMAGED_MODEL, NUMPY)
     with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(NUMBA.decode, DAMAGED_STREAM, DAMAGED_BLOCK.shape, DAMAGED_MODEL) for _ in range(16)]
+        jobs = [pool.submit(decoded, NUMBA, DAMAGED_STREAM, DAMAGED_BLOCK.shape, DAMAGED_MODEL) for _ in range(16)]
         payloads = [pool.submit(encode_tile, DAMAGED_BLOCK, DAMAGED_MODEL, NUMBA) for _ in range(16)]
         assert all(np.array_equal(job.result(), DAMAGED_BLOCK) for job in jobs)
         assert all(job.result() == payload for job in payloads)

@@ -8,15 +8,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
-import numpy as np
-
 from ..errors import MissingLibraryError, UnsupportedImageError
 from ..libraries import is_installed
 from .cuda_driver import has_cuda_driver
 from .model import Model
 from .numpy_backend import NumpyBackend
 from .prediction import Prediction
-from .tile_geometry import Shape
 from .tile_stream import TileStream
 from .tile_values import TileValues
 
@@ -34,15 +31,8 @@ class Backend(Protocol):
     def encode(self, tile: TileValues, model: Model) -> TileStream:
         """The stream of a known tile."""
 
-    def decode(
-        self,
-        stream: TileStream,
-        shape: Shape,
-        model: Model,
-        reference: np.ndarray | None = None,
-        slopes: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """The tile (slice, row, column), uint16; CorruptStreamError if the stream ends too early."""
+    def decode(self, stream: TileStream, tile: TileValues, model: Model) -> None:
+        """Fill in the values of a blank tile; CorruptStreamError if the stream ends too early."""
 
 
 @lru_cache(maxsize=len(DEVICES))

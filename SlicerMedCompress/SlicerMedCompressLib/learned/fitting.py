@@ -13,7 +13,7 @@ from .backends import Backend
 from .correction import corrected, uncorrected
 from .linear import LinearSet
 from .model import Model
-from .prediction import Prediction
+from .prediction import CHUNK, Prediction
 from .scales import INPUT_LIMIT
 from .shipped import default_weights
 from .tile_geometry import SLICES_BEFORE
@@ -129,14 +129,24 @@ def _samples(
     tiles: Sequence[TileValues], before: int, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Neighbours and values of voxels with at least so many slices before them, or None if there are none."""
-    found = []
-    share = count / max(1, sum(int(np.count_nonzero(tile.geometry.slices >= before)) for tile in tiles))
-    for tile in tiles:
-        suited = np.flatnonzero(tile.geometry.slices >= before)
-        if len(suited):
-            chosen = np.sort(rng.choice(suited, min(len(suited), round(len(suited) * share) + 1), replace=False))
-            found.append((tile.neighbours(chosen), tile.values[tile.geometry.order[chosen]]))
-    if not found:
+    suited = [np.flatnonzero(tile.geometry.slices >= before) for tile in tiles]
+    share = count / max(1, sum(map(len, suited)))
+    chosen = [
+        np.sort(rng.choice(places, min(len(places), round(len(places) * share) + 1), replace=False))
+        for places in suited
+        if len(places)
+    ]
+    if not chosen:
         return None
-    neighbours, values = zip(*found, strict=True)
-    return np.concatenate(neighbours), np.concatenate(values)
+    looked = [tile for tile, places in zip(tiles, suited, strict=True) if len(places)]
+    columns = looked[0].neighbours(slice(0, 1)).shape[1]
+    neighbours = np.empty((sum(map(len, chosen)), columns), np.float32)
+    values, row = np.empty(len(neighbours), np.float32), 0
+    for tile, places in zip(looked, chosen, strict=True):
+        # A part at a time: addresses take several times the memory of what lies there.
+        for start in range(0, len(places), CHUNK):
+            part = places[start : start + CHUNK]
+            neighbours[row : row + len(part)] = tile.neighbours(part)
+            values[row : row + len(part)] = tile.values[tile.geometry.order[part]]
+            row += len(part)
+    return neighbours, values

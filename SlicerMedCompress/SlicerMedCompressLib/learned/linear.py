@@ -21,6 +21,7 @@ SUBVOXEL_BITS = 5
 """Predictions are in 1/32 of a voxel's unit."""
 CLASSES = 3
 _ITERATIONS = 4
+_PART = 1 << 14
 _FEWEST = 2000
 """Samples below which a class is not fitted on its own."""
 
@@ -89,33 +90,58 @@ def fit(neighbours: np.ndarray, values: np.ndarray, neighbourhood: Neighbourhood
         thresholds = np.ceil(np.quantile(varied, np.arange(1, CLASSES) / CLASSES))
     classes = np.searchsorted(thresholds, activity, side="right")
     coefficients = np.zeros((neighbours.shape[1], CLASSES), np.int32)
-    used = neighbours[:, usable]
     for number in range(CLASSES):
-        own = classes == number
-        if number and not own.any():
+        own = np.flatnonzero(classes == number)
+        if number and not len(own):
             coefficients[:, number] = coefficients[:, number - 1]
             continue
-        rows = own if own.sum() >= _FEWEST else slice(None)
-        coefficients[usable, number] = _as_integers(_solve(used[rows], values[rows], activity[rows]))
+        rows = own if len(own) >= _FEWEST else np.arange(len(classes))
+        found = _Samples(neighbours, values, activity, rows, np.flatnonzero(usable)).solve()
+        coefficients[usable, number] = _as_integers(found)
     return LinearSet(thresholds, coefficients, counts)
 
 
-def _solve(neighbours: np.ndarray, values: np.ndarray, activity: np.ndarray) -> np.ndarray:
-    near = min(NEAREST, neighbours.shape[1])
-    mean = neighbours[:, :near].mean(axis=1, dtype=np.float64)
-    apart, wanted = neighbours - mean[:, np.newaxis], values - mean
-    scale = activity / (ACTIVE * NEAREST) + 0.4
-    weight = 1 / scale**2
-    found = np.zeros(neighbours.shape[1])
-    for _ in range(_ITERATIONS):
-        weighted = apart * weight[:, np.newaxis]
-        normal = weighted.T @ apart
-        normal[np.diag_indices_from(normal)] += 1e-4 * np.trace(normal) / len(normal) + 1e-9
-        found = np.linalg.solve(normal, weighted.T @ wanted)
-        error = np.abs(wanted - apart @ found)
-        weight = 1 / (scale * (error + 0.3 * scale))
-    found[:near] += (1 - found.sum()) / near
-    return found
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """The rows and columns of some neighbours (voxel, neighbour) that one prediction is fitted to."""
+
+    neighbours: np.ndarray
+    values: np.ndarray
+    activity: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+    def solve(self) -> np.ndarray:
+        """Coefficients that add up to 1."""
+        near, count = min(NEAREST, len(self.columns)), len(self.columns)
+        scale = self.activity[self.rows] / (ACTIVE * NEAREST) + 0.4
+        weight: np.ndarray = 1 / scale**2
+        found = np.zeros(count)
+        for _ in range(_ITERATIONS):
+            normal, wanted = np.zeros((count, count)), np.zeros(count)
+            for part in self._parts():
+                apart, aim = self._about_the_mean(part, near)
+                weighted = apart * weight[part, np.newaxis]
+                normal += weighted.T @ apart
+                wanted += weighted.T @ aim
+            normal[np.diag_indices_from(normal)] += 1e-4 * np.trace(normal) / count + 1e-9
+            found = np.linalg.solve(normal, wanted)
+            for part in self._parts():
+                apart, aim = self._about_the_mean(part, near)
+                weight[part] = 1 / (scale[part] * (np.abs(aim - apart @ found) + 0.3 * scale[part]))
+        found[:near] += (1 - found.sum()) / near
+        return found
+
+    def _parts(self) -> list[slice]:
+        # So that copies in doubles stay small.
+        return [slice(start, start + _PART) for start in range(0, len(self.rows), _PART)]
+
+    def _about_the_mean(self, part: slice, near: int) -> tuple[np.ndarray, np.ndarray]:
+        """Neighbours and values minus the mean of the nearest neighbours, float64."""
+        rows = self.rows[part]
+        exact = self.neighbours[rows[:, np.newaxis], self.columns].astype(np.float64)
+        mean = exact[:, :near].mean(axis=1)
+        return exact - mean[:, np.newaxis], self.values[rows] - mean
 
 
 def _as_integers(coefficients: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from .numba_kernels import (
 from .prediction import Prediction
 from .range_coder import STATE, WORD
 from .stream_encoding import first_value
-from .tile_geometry import SLICES_BEFORE, Shape, tile_geometry
+from .tile_geometry import SLICES_BEFORE
 from .tile_stream import TileStream, lanes_for
 from .tile_values import TileValues
 
@@ -41,7 +41,7 @@ class NumbaBackend:
     def predict(self, tile: TileValues, model: Model) -> Prediction:
         """Distributions of all voxels of a known tile, in the order of decoding."""
         size = len(tile.geometry.order)
-        centre, level = np.empty(size, np.int64), np.empty(size, np.int64)
+        centre, level = np.empty(size, np.int32), np.empty(size, np.int32)
         _predict_tile(_tile_arrays(tile), _model_arrays(tile, model), centre, level)
         return Prediction(centre, level)
 
@@ -51,30 +51,17 @@ class NumbaBackend:
         words, bits = encode_tile(_tile_arrays(tile), _model_arrays(tile, model), _table_arrays(model), out)
         return TileStream(len(out.span), first_value(tile), out.words[:words], out.low_bits[: (bits + 7) // 8])
 
-    def decode(
-        self,
-        stream: TileStream,
-        shape: Shape,
-        model: Model,
-        reference: np.ndarray | None = None,
-        slopes: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """The tile (slice, row, column), uint16; CorruptStreamError if the stream ends too early."""
-        geometry = tile_geometry(shape, model.neighbourhood)
-        values = geometry.padded(np.zeros(shape, np.float32), stream.first)
-        tile = TileValues.over(geometry, model.neighbourhood, model.largest, values, reference, slopes)
+    def decode(self, stream: TileStream, tile: TileValues, model: Model) -> None:
+        """Fill in the values of a blank tile; CorruptStreamError if the stream ends too early."""
         arrays = _tile_arrays(tile), _model_arrays(tile, model), _table_arrays(model), _stream_arrays(stream)
         if not decode_tile(*arrays):
             raise CorruptStreamError("A tile of the learned codec ends too early.")
-        return geometry.unpadded(values).astype(np.uint16)
 
 
 def _tile_arrays(tile: TileValues) -> TileArrays:
     geometry, hood = tile.geometry, tile.neighbourhood
-    depth, (_, rows, columns) = tile.shape[0], geometry.padded_shape
+    _, rows, columns = geometry.padded_shape
     gains = np.zeros((0, SLICES_BEFORE)) if tile.gains is None else np.ascontiguousarray(tile.gains, np.float64)
-    if len(gains) not in (0, depth):
-        raise ValueError(f"There are slopes of {len(gains)} slices for a tile of {depth}.")
     return TileArrays(
         order=geometry.order,
         slices=geometry.slices,
@@ -177,7 +164,7 @@ def _growing_stream(tile: TileValues, model: Model) -> GrowingStream:
 
 @compiled
 def _predict_tile(tile: TileArrays, model: ModelArrays, centre: np.ndarray, level: np.ndarray) -> None:
-    """Distributions of all voxels of the order, into two int64 arrays."""
+    """Distributions of all voxels of the order, into two int32 arrays."""
     room = room_for(tile, model)
     for plane in range(len(tile.plane_starts) - 1):
         first, last = tile.plane_starts[plane], tile.plane_starts[plane + 1]
@@ -186,6 +173,6 @@ def _predict_tile(tile: TileArrays, model: ModelArrays, centre: np.ndarray, leve
             look_at_block(room, tile, model, first, end)
             note_errors(room, tile, first, end)
             for place in range(first, end):
-                centre[place] = np.int64(room.found[CENTRE, place - first])
-                level[place] = np.int64(room.found[LEVEL, place - first])
+                centre[place] = np.int32(room.found[CENTRE, place - first])
+                level[place] = np.int32(room.found[LEVEL, place - first])
             first = end

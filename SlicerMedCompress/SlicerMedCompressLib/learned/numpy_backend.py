@@ -11,7 +11,6 @@ from .model import Model
 from .prediction import CHUNK, Prediction, errors_of, linear_errors, predict
 from .range_coder import RangeDecoder
 from .stream_encoding import stream_of
-from .tile_geometry import Shape, tile_geometry
 from .tile_stream import BitReader, TileStream
 from .tile_values import TileValues
 
@@ -25,7 +24,7 @@ class NumpyBackend:
         """Distributions of all voxels of a known tile, in the order of decoding."""
         sets = model.sets_for(tile.reference)
         errors, size = linear_errors(tile, sets), len(tile.geometry.order)
-        centre, level = np.empty(size, np.int64), np.empty(size, np.int64)
+        centre, level = np.empty(size, np.int32), np.empty(size, np.int32)
         for start in range(0, size, CHUNK):
             which = slice(start, start + CHUNK)
             groups, neighbours = tile.groups(which), tile.neighbours(which)
@@ -38,25 +37,14 @@ class NumpyBackend:
         """The stream of a known tile."""
         return stream_of(self.predict(tile, model), tile, model)
 
-    def decode(
-        self,
-        stream: TileStream,
-        shape: Shape,
-        model: Model,
-        reference: np.ndarray | None = None,
-        slopes: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """The tile (slice, row, column), uint16; CorruptStreamError if the stream ends too early."""
-        geometry = tile_geometry(shape, model.neighbourhood)
-        values = geometry.padded(np.zeros(shape, np.float32), stream.first)
-        tile = TileValues.over(geometry, model.neighbourhood, model.largest, values, reference, slopes)
-        errors = np.zeros(values.shape, np.float32)
+    def decode(self, stream: TileStream, tile: TileValues, model: Model) -> None:
+        """Fill in the values of a blank tile; CorruptStreamError if the stream ends too early."""
+        errors = np.zeros(tile.values.shape, np.float32)
         coder, bits = RangeDecoder(stream.words, stream.lanes), BitReader(stream.low_bits)
-        for plane in range(geometry.planes):
+        for plane in range(tile.geometry.planes):
             _decode_plane(tile, errors, plane, model, coder, bits)
             if coder.is_exhausted or bits.is_exhausted:
                 raise CorruptStreamError("A tile of the learned codec ends too early.")
-        return geometry.unpadded(values).astype(np.uint16)
 
 
 def _decode_plane(

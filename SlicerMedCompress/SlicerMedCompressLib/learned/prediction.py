@@ -22,7 +22,7 @@ _FIRST_LEVEL = UNIT_WIDTH_LEVEL + 2 * scales.LOWEST - 4
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Distributions of some voxels: centre in 1/32 units, int64, and width level, int64."""
+    """Distributions of some voxels: centre in 1/32 units and width level, int32."""
 
     centre: np.ndarray
     level: np.ndarray
@@ -48,7 +48,7 @@ def predict(
     centre = look.centre + np.floor(shift * scales.CENTRE_FACTORS[look.scale] * _CENTRE_SHIFT + 0.5)
     np.clip(centre, 0, tile.largest << SUBVOXEL_BITS, out=centre)
     level = 2 * look.scale + (_FIRST_LEVEL + np.floor(width * _LEVEL_SHIFT + 0.5)).astype(np.int64)
-    return Prediction(centre.astype(np.int64), np.clip(level, 0, WIDTH_LEVELS - 1))
+    return Prediction(centre.astype(np.int32), np.clip(level, 0, WIDTH_LEVELS - 1).astype(np.int32))
 
 
 def linear_errors(tile: TileValues, sets: tuple[LinearSet, ...]) -> np.ndarray:

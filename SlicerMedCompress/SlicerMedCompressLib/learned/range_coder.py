@@ -53,8 +53,8 @@ class RangeEncoder:
         short = np.flatnonzero(width < LOW)
         if len(carry):
             self._carry.append(np.stack([carry, self._written[carry] - 1]))
-        self._lane.append(short)
-        self._word.append(low[short] >> (STATE - WORD))
+        self._lane.append(short.astype(np.int16))
+        self._word.append((low[short] >> (STATE - WORD)).astype(np.uint16))
         low[short] = (low[short] << WORD) & ((1 << STATE) - 1)
         width[short] <<= WORD
         self._written[short] += 1
@@ -63,16 +63,16 @@ class RangeEncoder:
     def words(self) -> np.ndarray:
         """The stream as uint16, in the order a decoder reads."""
         lanes, ending = self.lanes, STATE // WORD
-        lane = np.concatenate([*self._lane, np.tile(np.arange(lanes), ending)])
-        tail = [(self._low >> shift) & 0xFFFF for shift in range(STATE - WORD, -1, -WORD)]
+        lane = np.concatenate([*self._lane, np.tile(np.arange(lanes, dtype=np.int16), ending)])
+        tail = [((self._low >> shift) & 0xFFFF).astype(np.uint16) for shift in range(STATE - WORD, -1, -WORD)]
         word = np.concatenate([*self._word, *tail])
         # Per lane: its words one after another, so that a carry is an addition to a long number.
         sorting = np.argsort(lane, kind="stable")
-        place = np.empty(len(lane), np.int64)
-        place[sorting] = np.arange(len(lane))
+        place = np.empty(len(lane), np.int32)
+        place[sorting] = np.arange(len(lane), dtype=np.int32)
         counts = self._written + ending
         first = np.cumsum(counts) - counts
-        digits = self._with_carries(word[sorting], first)
+        digits = self._with_carries(word[sorting].astype(np.int32), first)
         # A decoder starts with STATE / WORD words a lane and then reads one when the encoder writes one:
         # its word k is asked for when word k - 3 is written.
         start_up = np.concatenate([first + index for index in range(ending)])
@@ -83,7 +83,7 @@ class RangeEncoder:
         """All lanes' words with the carries added.
 
         Args:
-            digits: int64, lane after lane. first: where each lane begins in it.
+            digits: int32, lane after lane. first: where each lane begins in it.
         """
         if not self._carry:
             return digits

@@ -55,4 +55,4 @@ def stream_of(prediction: Prediction, tile: TileValues, model: Model) -> TileStr
 
 def first_value(tile: TileValues) -> int:
     """Value of the first voxel, which a stream begins with."""
-    return int(tile.geometry.unpadded(tile.values)[0, 0, 0])
+    return int(tile.voxels[0, 0, 0])

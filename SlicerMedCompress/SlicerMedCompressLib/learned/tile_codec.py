@@ -15,7 +15,7 @@ from .tile_geometry import Shape
 from .tile_stream import TileStream, lanes_for
 from .tile_values import TileValues
 
-_PREFIX = struct.Struct("<HHHBB")
+PREFIX = struct.Struct("<HHHBB")
 """Shape (slice, row, column), and the factors of row and slice in the planes."""
 LONGEST = (1 << 16) - 1
 
@@ -36,7 +36,7 @@ def encode_tile(
     if max(block.shape) > LONGEST:
         raise EncodingError(f"A tile of the learned codec is at most {LONGEST} voxels long.")
     tile = TileValues.of(block, model.neighbourhood, model.largest, reference, slopes)
-    return _PREFIX.pack(*block.shape, *model.neighbourhood.skew) + backend.encode(tile, model).to_bytes()
+    return PREFIX.pack(*block.shape, *model.neighbourhood.skew) + backend.encode(tile, model).to_bytes()
 
 
 def tile_bits(tile: TileValues, model: Model, backend: Backend) -> float:
@@ -54,12 +54,14 @@ def decode_tile(
     slopes: np.ndarray | None = None,
 ) -> np.ndarray:
     """The tile (slice, row, column) of a payload, uint16; CorruptStreamError if it is damaged."""
-    if len(payload) < _PREFIX.size:
+    if len(payload) < PREFIX.size:
         raise CorruptStreamError("A tile of the learned codec is cut off.")
-    announced = _PREFIX.unpack_from(payload)
+    announced = PREFIX.unpack_from(payload)
     if announced != (*shape, *model.neighbourhood.skew):
         raise CorruptStreamError(f"A tile of the learned codec is of shape {announced[:3]}, not {shape}.")
-    stream = TileStream.parse(payload[_PREFIX.size :])
+    stream = TileStream.parse(payload[PREFIX.size :])
     if stream.first > model.largest:
         raise CorruptStreamError("A tile of the learned codec is damaged.")
-    return backend.decode(stream, shape, model, reference, slopes)
+    tile = TileValues.blank(shape, model.neighbourhood, model.largest, stream.first, reference, slopes)
+    backend.decode(stream, tile, model)
+    return tile.voxels.astype(np.uint16)

@@ -13,6 +13,8 @@ Every voxel of the padding is a copy of one that was decoded before anything loo
 
 from __future__ import annotations
 
+import math
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -58,18 +60,17 @@ class TileGeometry:
         _, rows, columns = self.padded_shape
         return np.array([(part * rows + row) * columns + column for part, row, column in offsets], np.int32)
 
-    def padded(self, block: np.ndarray, constant: int, dtype: type = np.float32) -> np.ndarray:
-        """The padded volume of a tile, flat, padding filled as a decoder has it in the end."""
-        volume: np.ndarray = np.zeros(self.padded_shape, dtype)
-        reach = (self.padded_shape[2] - self.shape[2]) // 2
-        inside = tuple(
-            slice(before, before + length)
-            for before, length in zip((SLICES_BEFORE, reach, reach), self.shape, strict=True)
-        )
-        volume[inside] = block
-        flat = volume.reshape(-1)
-        flat[self.constant] = constant
+    def padded(self, block: np.ndarray, constant: int) -> np.ndarray:
+        """The padded volume of a tile, flat, float32, padding filled as a decoder has it in the end."""
+        flat = self.blank(constant)
+        self.unpadded(flat)[...] = block
         flat[self.edge] = flat[self.edge_source]
+        return flat
+
+    def blank(self, constant: int) -> np.ndarray:
+        """A padded volume, flat, float32, of which nothing is known but the constant."""
+        flat = np.zeros(math.prod(self.padded_shape), np.float32)
+        flat[self.constant] = constant
         return flat
 
     def unpadded(self, flat: np.ndarray) -> np.ndarray:
@@ -80,31 +81,40 @@ class TileGeometry:
         return volume[SLICES_BEFORE : SLICES_BEFORE + depth, reach : reach + rows, reach : reach + columns]
 
 
-@lru_cache(maxsize=8)
+_lock = threading.Lock()
+
+
 def tile_geometry(shape: Shape, neighbourhood: Neighbourhood) -> TileGeometry:
-    """The geometry of tiles of this shape."""
+    """The geometry of tiles of this shape, kept for the next ones."""
+    # One at a time: threads that begin together would all make the same, of some 30 bytes a voxel.
+    with _lock:
+        return _tile_geometry(shape, neighbourhood)
+
+
+@lru_cache(maxsize=4)
+def _tile_geometry(shape: Shape, neighbourhood: Neighbourhood) -> TileGeometry:
     depth, rows, columns = shape
     reach = neighbourhood.reach
     padded_shape = (depth + SLICES_BEFORE, rows + 2 * reach, columns + 2 * reach)
     per_row, per_slice = neighbourhood.skew
-    part, row, column = (axis.reshape(-1) for axis in np.indices(shape, np.int32))
-    plane = column + per_row * row + per_slice * part
-    # Of thin tiles some planes have no voxels; they are left out.
-    occurring, plane = np.unique(plane, return_inverse=True)
-    sorting = np.argsort(plane, kind="stable")
-    addresses = _address(part, row, column, padded_shape, reach)
+    part, row, column = np.ogrid[:depth, :rows, :columns]
+    plane = (column + per_row * row + per_slice * part).astype(np.int32).reshape(-1)
+    voxels = np.bincount(plane)
     edge, source, source_plane, constant = _edges(shape, padded_shape, reach, (per_row, per_slice))
-    planes, source_plane = len(occurring), np.searchsorted(occurring, source_plane)
+    edges = np.bincount(source_plane, minlength=len(voxels))
+    # Of thin tiles some planes have no voxels, and so no padding that copies them; they are left out.
+    occurring = voxels > 0
+    sorting = np.argsort(plane, kind="stable").astype(np.int32)
     by_plane = np.argsort(source_plane, kind="stable")
     return TileGeometry(
         shape,
         padded_shape,
-        addresses[sorting],
-        _starts(plane, planes),
-        np.minimum(part, SLICES_BEFORE)[sorting].astype(np.int8),
+        _address(part, row, column, padded_shape, reach).reshape(-1)[sorting],
+        _starts(voxels[occurring]),
+        np.minimum(sorting // (rows * columns), SLICES_BEFORE).astype(np.int8),
         edge[by_plane],
         source[by_plane],
-        _starts(source_plane, planes),
+        _starts(edges[occurring]),
         constant,
     )
 
@@ -114,8 +124,8 @@ def _address(part: np.ndarray, row: np.ndarray, column: np.ndarray, padded_shape
     return np.asarray(((part + SLICES_BEFORE) * rows + (row + reach)) * columns + (column + reach), dtype=np.int32)
 
 
-def _starts(plane: np.ndarray, planes: int) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.bincount(plane, minlength=planes))])
+def _starts(counts: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def _edges(

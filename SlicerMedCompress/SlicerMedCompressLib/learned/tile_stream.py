@@ -65,26 +65,21 @@ class BitWriter:
     """Packs numbers of differing widths, most significant bit first."""
 
     def __init__(self) -> None:
-        self._values: list[np.ndarray] = []
-        self._widths: list[np.ndarray] = []
+        self._bits: list[np.ndarray] = []
 
     def add(self, values: np.ndarray, widths: np.ndarray) -> None:
         """Append numbers; of width 0 none."""
-        used = widths > 0
-        self._values.append(values[used].astype(np.int64))
-        self._widths.append(widths[used].astype(np.int64))
+        ends = np.cumsum(widths)
+        bits = np.zeros(int(widths.sum()), np.uint8)
+        for place in range(int(widths.max(initial=0))):
+            deep = np.flatnonzero(widths > place)
+            left = widths[deep] - place
+            bits[ends[deep] - left] = (values[deep] >> (left - 1)) & 1
+        self._bits.append(bits)
 
     def packed(self) -> np.ndarray:
         """All bits as bytes."""
-        if not self._values:
-            return np.zeros(0, np.uint8)
-        values, widths = np.concatenate(self._values), np.concatenate(self._widths)
-        bits = np.zeros(int(widths.sum()), np.uint8)
-        starts = np.cumsum(widths) - widths
-        for place in range(int(widths.max(initial=0))):
-            deep = widths > place
-            bits[starts[deep] + place] = (values[deep] >> (widths[deep] - 1 - place)) & 1
-        return np.packbits(bits)
+        return np.packbits(np.concatenate([np.zeros(0, np.uint8), *self._bits]))
 
 
 class BitReader:

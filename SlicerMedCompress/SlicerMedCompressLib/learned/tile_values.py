@@ -61,10 +61,24 @@ class TileValues:
         """Of a tile (slice, row, column) of integers up to 65535."""
         geometry = tile_geometry(block.shape, neighbourhood)
         values = geometry.padded(block, int(block.flat[0]))
-        return cls.over(geometry, neighbourhood, largest, values, reference, slopes)
+        return cls._over(geometry, neighbourhood, largest, values, reference, slopes)
 
     @classmethod
-    def over(
+    def blank(
+        cls,
+        shape: Shape,
+        neighbourhood: Neighbourhood,
+        largest: int,
+        first: int,
+        reference: np.ndarray | None = None,
+        slopes: np.ndarray | None = None,
+    ) -> TileValues:
+        """A tile that is to be decoded, of which the value of its first voxel is known."""
+        geometry = tile_geometry(shape, neighbourhood)
+        return cls._over(geometry, neighbourhood, largest, geometry.blank(first), reference, slopes)
+
+    @classmethod
+    def _over(
         cls,
         geometry: TileGeometry,
         neighbourhood: Neighbourhood,
@@ -73,7 +87,8 @@ class TileValues:
         reference: np.ndarray | None,
         slopes: np.ndarray | None,
     ) -> TileValues:
-        """Over a padded volume, which may be filled while it is read."""
+        if slopes is not None and len(slopes) != geometry.shape[0]:
+            raise ValueError(f"There are slopes of {len(slopes)} slices for a tile of {geometry.shape[0]}.")
         before = None if reference is None else geometry.padded(reference, int(reference.flat[0]))
         differ = slopes is not None and bool(np.any(slopes != slopes[0]))
         gains = gains_between(np.asarray(slopes, np.float64)) if slopes is not None and differ else None
@@ -83,6 +98,11 @@ class TileValues:
     def shape(self) -> Shape:
         """(slice, row, column) of the tile."""
         return self.geometry.shape
+
+    @property
+    def voxels(self) -> np.ndarray:
+        """View of the tile (slice, row, column)."""
+        return self.geometry.unpadded(self.values)
 
     def groups(self, which: slice | np.ndarray) -> Groups:
         """The voxels of a part of the order by how many slices lie before them."""

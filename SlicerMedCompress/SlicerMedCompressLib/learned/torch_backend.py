@@ -14,7 +14,7 @@ from ..errors import CorruptStreamError
 from .model import Model
 from .prediction import Prediction
 from .stream_encoding import stream_of
-from .tile_geometry import Shape, TileGeometry, tile_geometry
+from .tile_geometry import TileGeometry
 from .tile_stream import TileStream
 from .tile_values import TileValues
 from .torch_decoding import TileDecoder
@@ -52,7 +52,7 @@ class TorchBackend:
             model_tensors = predictor(model, tile.reference is not None, self.device)
             tensors = TileTensors.of(tile, self.device)
             addresses, rank = _raster(tile.geometry, self.device)
-            centre, level = np.empty(size, np.int64), np.empty(size, np.int64)
+            centre, level = np.empty(size, np.int32), np.empty(size, np.int32)
 
             def fill_distributions(which: slice) -> None:
                 found = _distributions(tensors, model_tensors, addresses[which])
@@ -85,18 +85,8 @@ class TorchBackend:
                 torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def decode(
-        self,
-        stream: TileStream,
-        shape: Shape,
-        model: Model,
-        reference: np.ndarray | None = None,
-        slopes: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """The tile (slice, row, column), uint16; CorruptStreamError if the stream ends too early."""
-        geometry = tile_geometry(shape, model.neighbourhood)
-        values = geometry.padded(np.zeros(shape, np.float32), stream.first)
-        tile = TileValues.over(geometry, model.neighbourhood, model.largest, values, reference, slopes)
+    def decode(self, stream: TileStream, tile: TileValues, model: Model) -> None:
+        """Fill in the values of a blank tile; CorruptStreamError if the stream ends too early."""
         with exact_products(self.device), one_thread(self.device), self._own_stream():
             decoder = TileDecoder(stream, tile, model, self.device)
             steps = self._steps(decoder, stream.lanes)
@@ -104,7 +94,7 @@ class TorchBackend:
                 step()
                 if (number % _CHECK_EVERY == 0 or number == len(steps)) and decoder.is_exhausted():
                     raise CorruptStreamError("A tile of the learned codec ends too early.")
-            return geometry.unpadded(decoder.values()).astype(np.uint16)
+            tile.values[:] = decoder.values()
 
     @contextmanager
     def _own_stream(self) -> Iterator[None]:
