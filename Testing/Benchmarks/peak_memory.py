@@ -16,14 +16,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from SlicerMedCompressLib.presets import PRESETS
+from SlicerMedCompressLib.presets import QUICK_PRESETS
 from SlicerMedCompressLib.targets import MaxError
 
 METHODS: dict[str, dict[str, Any]] = {
-    **{preset: {"preset": preset} for preset in PRESETS},
+    **{preset: {"preset": preset} for preset in QUICK_PRESETS},
     "bounded": {"target": MaxError(2)},
     "sperr": {"codec": "sperr", "target": MaxError(2)},
     "hevc": {"codec": "hevc"},
+    "causal": {"codec": "causal", "device": "cpu"},
+    "causal with numpy alone": {"codec": "causal", "device": "numpy"},
 }
 
 
@@ -42,7 +44,8 @@ def child(action: str, source: str, target: str, method: str) -> None:
 
     tiny = Image(np.arange(64, dtype=np.int16).reshape(1, 4, 4, 4, 1))
     compress(tiny, target + ".tiny", **METHODS[method])
-    decompress(target + ".tiny")
+    device = METHODS[method].get("device", "auto")
+    decompress(target + ".tiny", device=device)
     if action == "compress":
         import SimpleITK  # noqa: F401
     before = peak()
@@ -50,7 +53,7 @@ def child(action: str, source: str, target: str, method: str) -> None:
         image = read_image(source)
         compress(image, target, **METHODS[method])
     else:
-        image = decompress(source)
+        image = decompress(source, device=device)
     print(f"{(peak() - before) / image.voxels.nbytes:.2f}")
 
 
@@ -69,7 +72,7 @@ def main() -> None:
                 ).stdout.strip()
                 for words in (["compress", source, target], ["decompress", target, target])
             ]
-            print(f"{method:>9}: compress {figures[0]} x the volume, decompress {figures[1]} x")
+            print(f"{method:>23}: compress {figures[0]} x the volume, decompress {figures[1]} x")
 
 
 if __name__ == "__main__":
