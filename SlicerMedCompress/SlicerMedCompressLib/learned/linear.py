@@ -116,7 +116,7 @@ class _Samples:
         near, count = min(NEAREST, len(self.columns)), len(self.columns)
         scale = self.activity[self.rows] / (ACTIVE * NEAREST) + 0.4
         weight: np.ndarray = 1 / scale**2
-        found = np.zeros(count)
+        found: np.ndarray = np.zeros(count)
         for _ in range(_ITERATIONS):
             normal, wanted = np.zeros((count, count)), np.zeros(count)
             for part in self._parts():
