@@ -18,6 +18,7 @@ from .container import Header, Plan, Reader, replacing, write_archive
 from .errors import EncodingError
 from .fitting_plans import fitted, is_refined, refined
 from .image import Image
+from .learned.backends import device_to_verify
 from .lossy_plans import Source
 from .parallel import thread_count, thread_pool
 from .presets import choose, lossless_plans
@@ -145,7 +146,7 @@ def _compress_to(
     compressed = time.perf_counter()
     size = stream.tell()
     if verify:
-        with Reader(stream, threads, device=device) as reader:
+        with Reader(stream, threads, device=device_to_verify(device)) as reader:
             reader.name = path or reader.name
             reader.verify(image.voxels, progress.part(0.6, 1.0), written.tolerance)
     finished = time.perf_counter()
@@ -173,7 +174,8 @@ def _write(
         return _Written(found.header, tolerance, found.reached, found.whole_encodes)
     if tolerance is None:
         chosen = 0.1
-        plans = [fitted(image, plan, device) for plan in lossless_plans(image, facts, request.codecs(image, facts))]
+        plans = lossless_plans(image, facts, request.codecs(image, facts))
+        plans = [fitted(image, plan, device, progress) for plan in plans]
         if request.is_exhaustive:
             return _Written(_smallest(stream, image, plans, pool, threads, progress), None)
         plan = choose(image, plans, pool, progress.part(0, chosen))
@@ -181,7 +183,7 @@ def _write(
         chosen = 0.3
         source = Source.of(image, facts)
         plans = [plan for codec in request.codecs(image, facts) for plan in request.plans(source, codec, tolerance)]
-        plans = [fitted(image, plan, device) for plan in plans]
+        plans = [fitted(image, plan, device, progress) for plan in plans]
         plan = Sample.large_if_needed(image, plans).smallest(plans, pool, progress.part(0, chosen))
         if plan.is_lossless:
             # What may be lost is less than what losing it would save: the file says that it is identical.

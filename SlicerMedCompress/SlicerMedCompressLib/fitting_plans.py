@@ -21,21 +21,23 @@ class Spread:
     side: int
 
 
+SILENT = Progress()
 QUICKLY = Spread(12, 80)
 THOROUGHLY = Spread(32, 128)
 
 
-def fitted(image: Image, plan: Plan, device: str = "auto") -> Plan:
+def fitted(image: Image, plan: Plan, device: str = "auto", progress: Progress = SILENT) -> Plan:
     """The plan with its codec fitted to the image, as is needed before it can code anything.
 
     Args:
-        device: where a learned codec works, see ``learned.backends``.
+        device: where a learned codec works, see ``learned.backends``. progress: to be cancelled by; it stays where
+            it is, for this takes moments.
     """
     codec = plan.codec
     if not isinstance(codec, FittedCodec):
         return plan
     blocks, samples = _blocks(image, plan, QUICKLY), _samples(image, plan)
-    return replace(plan, codec=codec.on_device(device).fitted(blocks, samples, _largest(image, plan)))
+    return replace(plan, codec=codec.on_device(device).fitted(blocks, samples, _largest(image, plan, progress)))
 
 
 def refined(image: Image, plan: Plan, progress: Progress) -> Plan:
@@ -51,11 +53,13 @@ def is_refined(plan: Plan) -> bool:
     return isinstance(plan.codec, FittedCodec) and bool(plan.codec.settings.get("effort"))
 
 
-def _largest(image: Image, plan: Plan) -> int:
+def _largest(image: Image, plan: Plan, progress: Progress) -> int:
     """Greatest integer that the codec will get."""
-    coder, grid = plan.coder(image.voxels), plan.grid
-    tiles = (tile for slab in range(grid.slab_count) for tile in grid.tiles_of_slab(slab))
-    return max(int(coder.planes(image.voxels, tile).max()) for tile in tiles)
+    coder, grid, largest = plan.coder(image.voxels), plan.grid, 0
+    for slab in range(grid.slab_count):
+        progress.report(0, "Fitting the codec to the image")
+        largest = max(largest, *(int(coder.planes(image.voxels, tile).max()) for tile in grid.tiles_of_slab(slab)))
+    return largest
 
 
 def _samples(image: Image, plan: Plan) -> int:

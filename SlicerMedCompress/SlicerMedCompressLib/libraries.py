@@ -18,7 +18,8 @@ def library(module: str, package: str, wanted_by: str) -> ModuleType:
     """Import a module, or say in a MissingLibraryError what to install."""
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, OSError) as error:
+        # OSError: a shared object of it is missing.
         raise MissingLibraryError(
             f'{wanted_by} needs the Python package {package}: install it with "pip install {package}" '
             f"(in Slicer's Python console: slicer.util.pip_install('{package}')); the rest works without it. ({error})"

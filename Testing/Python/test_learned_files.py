@@ -131,7 +131,7 @@ def test_a_preview_costs_little_and_lies_where_the_volume_does() -> None:
     with Reader(io.BytesIO(data)) as reader:
         preview = reader.preview()
     assert preview is not None
-    assert len(previews.preview_bytes(image.voxels, result.compressed_bytes)) < 0.01 * result.compressed_bytes
+    assert len(previews.preview_bytes(image, result.compressed_bytes)) < 0.01 * result.compressed_bytes
     small, whole = preview.voxels[0, ..., 0], image.voxels[0, ..., 0]
     assert abs(small.mean() - whole.mean()) < 30
     ends = [
@@ -203,7 +203,11 @@ def test_adapting_makes_a_file_smaller_and_decodes_without_torch(monkeypatch: py
     random = np.random.default_rng(2)
     half = random.integers(0, 60, (12, 120, 60))
     image = scalar(np.repeat(half, 2, axis=2).astype(np.int16))
+    import torch
+
+    drawn_by_others = torch.random.get_rng_state()
     data, adapted = compress_in_memory(image, codec="causal:1")
+    assert torch.equal(torch.random.get_rng_state(), drawn_by_others)
     assert adapted.compressed_bytes < compress_in_memory(image, codec="causal:0")[1].compressed_bytes
     assert same_voxels(decompress(io.BytesIO(data), device="numpy").voxels, image.voxels)
 
@@ -257,3 +261,19 @@ def test_training_twice_gives_the_same_weights(tmp_path: Path) -> None:
     assert "2 images" in card
     weights = load_weights(tmp_path / "one" / one[1])
     assert one[1] == f"causal-{weights_name(weights).hex()}.npz"
+
+
+def test_labels_and_values_without_a_mean_have_no_preview() -> None:
+    labels = Image((scalar(head((30, 60, 62))).voxels > 300).astype(np.uint8), kind=Kind.LABEL)
+    assert previews.preview_bytes(labels, 1 << 20) == b""
+    greatest = np.full((1, 30, 60, 62, 1), np.finfo(np.float64).max)
+    greatest[:, ::2] *= -1
+    with np.errstate(all="ignore"):
+        assert previews.preview_bytes(Image(greatest), 1 << 20) == b""
+
+
+def test_a_preview_that_would_fill_the_memory_is_refused() -> None:
+    image = Image(np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (1, 1 << 10, 1 << 10, 1 << 10, 1), (0,) * 5))
+    bomb = previews._HEADER.pack(1, 1, 1, 1, *image.voxels.shape[1:4], 0.0, 1.0) + b"x"
+    with pytest.raises(CorruptStreamError, match="larger than previews are"):
+        previews.preview_image(bomb, image)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +12,6 @@ import pytest
 from backend_comparison import NUMPY, assert_same, stream_of
 from learned_samples import HOOD, random_choices
 
-from SlicerMedCompressLib.learned import cuda_driver
 from SlicerMedCompressLib.learned.model import Model
 from SlicerMedCompressLib.learned.tile_codec import encode_tile
 from SlicerMedCompressLib.learned.tile_geometry import tile_geometry
@@ -262,26 +258,3 @@ def test_captured_steps_decode_the_same_and_where_a_capture_is_refused_plain_one
 
 def test_the_backend_is_named_for_its_device() -> None:
     assert TorchBackend(torch.device("cpu")).name == "torch"
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at files of Linux")
-def test_a_driver_is_seen_by_its_files_unless_its_devices_are_hidden(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(cuda_driver, "_LINUX_SIGNS", (str(tmp_path / "none"), str(tmp_path / "sign")))
-    assert not cuda_driver.has_cuda_driver()
-    (tmp_path / "sign").touch()
-    assert cuda_driver.has_cuda_driver()
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert not cuda_driver.has_cuda_driver()
-
-
-def test_looking_for_a_driver_imports_no_pytorch() -> None:
-    program = (
-        "import sys; from SlicerMedCompressLib.learned.cuda_driver import has_cuda_driver; has_cuda_driver();"
-        "assert 'torch' not in sys.modules"
-    )
-    subprocess.run(
-        [sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    )

@@ -18,7 +18,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         "--device",
         choices=DEVICES,
         default="auto",
-        help="where a learned codec works; the voxels are the same (default: auto, a CUDA device if there is one)",
+        help="where a learned codec works; the voxels are the same (default: auto, the processor)",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
 

@@ -1,5 +1,7 @@
 """A small picture of the first frame, kept beside slow codecs: to see what a file holds before it is decoded.
 
+It is made of the voxels that were compressed, not of those that come back where some loss is allowed.
+
     version 1 byte | factors 3 x uint16 (slice, row, column) | shape 3 x uint32 | lowest, highest float64 | zlib
 
 The rest is a zlib stream of uint8 samples, each row as differences modulo 256 along columns. Sample 0 stands for the
@@ -24,27 +26,31 @@ SHARE = 0.0015
 """Of the file's bytes, at most."""
 MOST_BYTES = 1 << 20
 FEWEST_SAMPLES = 64
+MOST_SAMPLES = 1 << 22
+"""A file that announces more is refused."""
 BITS_A_SAMPLE = 5
 """About what a sample takes; decides where the search for a size begins."""
 
 
-def preview_bytes(voxels: np.ndarray, file_bytes: int) -> bytes:
+def preview_bytes(image: Image, file_bytes: int) -> bytes:
     """A preview within SHARE of the file's bytes, or none where it would show nothing.
 
-    Args:
-        voxels: (frame, slice, row, column, component); the first component of the first frame is shown.
+    The first component of the first frame is shown; labels have no preview, for their means are no labels.
     """
-    volume, budget = voxels[0, ..., 0], min(MOST_BYTES, int(SHARE * file_bytes))
+    if image.kind in (Kind.LABEL, Kind.SEGMENTATION):
+        return b""
+    volume, budget = image.voxels[0, ..., 0], min(MOST_BYTES, int(SHARE * file_bytes))
     axes = max(1, sum(length > 1 for length in volume.shape))
     step = max(1.0, (volume.size * BITS_A_SAMPLE / 8 / max(budget, 1)) ** (1 / axes))
     while True:
         factors = tuple(min(length, math.ceil(step)) for length in volume.shape)
         small = _means(volume, factors)
-        if small.size < FEWEST_SAMPLES:
+        if small.size < FEWEST_SAMPLES or not np.isfinite(np.ptp(small)):
             return b""
-        coded = _coded(small, factors)
-        if len(coded) <= budget:
-            return coded
+        if small.size <= MOST_SAMPLES:
+            coded = _coded(small, factors)
+            if len(coded) <= budget:
+                return coded
         step *= 1.2
 
 
@@ -65,6 +71,8 @@ def preview_image(data: bytes, whole: Image) -> Image:
     if version != VERSION or shape != expected or not (math.isfinite(lowest) and math.isfinite(highest)):
         raise CorruptStreamError("The preview does not fit the image.")
     count = math.prod(shape)
+    if count > MOST_SAMPLES:
+        raise CorruptStreamError("The preview is larger than previews are.")
     inflater = zlib.decompressobj()
     try:
         samples = inflater.decompress(data[_HEADER.size :], count)

@@ -83,7 +83,7 @@ def _write(
     )
     if isinstance(plan.codec, FittedCodec):
         archive.add(MODEL_NAME, [plan.codec.model])
-        preview = preview_bytes(image.voxels, stream.tell() - start)
+        preview = preview_bytes(image, stream.tell() - start)
         if preview:
             archive.add(PREVIEW_NAME, [preview])
             header = replace(header, preview=(len(preview), zlib.crc32(preview)))

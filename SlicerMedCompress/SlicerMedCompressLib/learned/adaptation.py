@@ -8,7 +8,7 @@ al., CVPR Workshops 2019), here of the decoder's weights as in Rozendaal et al.,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from ..libraries import library
 from ..progress import Progress
 from .backends import backend_for
 from .contexts import linear_look, network_inputs
-from .fitting import with_corrections
+from .fitting import some_tiles, with_corrections
 from .model import Model
 from .model_stream import ADAPTATION_STEPS, model_to_bytes
 from .network import NetworkWeights
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 SAMPLES = 1_500_000
 RATE = 3e-3
 CHECK_EVERY = 16
+SAMPLING = 0.05
+"""Share of the time, about, that goes into looking at the voxels."""
+VOXELS_TO_COMPARE = 1_000_000
 VOXELS_FOR_ALL = 1_000_000
 """In smaller images all weights would cost more than they save."""
 EFFORTS = (0, 1000, 3000, 8000, 20000)
@@ -54,63 +57,66 @@ def adapt(
         samples: how many voxels the image has, of which the tiles may be a part.
     """
     tiles, backend = [*alone, *following], backend_for(device)
-    started = time.monotonic()
-
-    def report(done: float) -> None:
-        left = (time.monotonic() - started) * (1 - done) / max(done, 1e-3)
-        progress.report(done, f"Adapting to the image, {left:.0f} s left")
-
-    weights = _in_steps(adapted_weights(tiles, model, EFFORTS[effort], samples, device, report), model.base)
+    weights = _in_steps(adapted_weights(tiles, model, EFFORTS[effort], samples, device, progress), model.base)
     try:
         weights.check()
     except CorruptStreamError:
         # Weights that grew too large to be exact: rare, and the shipped ones do.
         return model
     adapted = with_corrections(replace(model, weights=weights), tiles, backend)
-    share = samples / sum(len(tile.geometry.order) for tile in tiles)
-    before, after = (
-        8 * len(model_to_bytes(found)) + share * sum(tile_bits(tile, found, backend) for tile in tiles)
-        for found in (model, adapted)
-    )
-    return adapted if after < before else model
+    compared = some_tiles(tiles, VOXELS_TO_COMPARE, np.random.default_rng(2))
+    share = samples / sum(len(tile.geometry.order) for tile in compared)
+
+    def file_bits(found: Model) -> float:
+        bits = 0.0
+        for tile in compared:
+            progress.report(1.0, "Comparing the adapted network with the shipped one")
+            bits += tile_bits(tile, found, backend)
+        return 8 * len(model_to_bytes(found)) + share * bits
+
+    return adapted if file_bits(adapted) < file_bits(model) else model
 
 
 def adapted_weights(
-    tiles: Sequence[TileValues],
-    model: Model,
-    steps: int,
-    image_voxels: int,
-    device: str,
-    report: Callable[[float], None],
+    tiles: Sequence[TileValues], model: Model, steps: int, image_voxels: int, device: str, progress: Progress
 ) -> NetworkWeights:
     """Weights trained further on the tiles.
 
     Args:
         steps: of the optimiser. image_voxels: of the whole image; of small ones only the last layer is changed.
-        report: called with the share that is done; it may raise to cancel.
     """
     torch = library("torch", "torch", "Adapting the learned codec to an image")
     from .optimising import optimise
     from .trainable import TrainableNetwork
 
     place = torch.device("cuda" if device in ("auto", "cuda") and torch.cuda.is_available() else "cpu")
-    samples = _samples(tiles, model).to(place)
-    torch.manual_seed(0)
-    network = TrainableNetwork.of(model.base, ADAPTATION_STEPS).to(place)
-    if image_voxels < VOXELS_FOR_ALL:
-        network.keep_hidden_layers()
-    optimise(network, samples, steps, RATE, lambda done, _: report(done / steps), CHECK_EVERY)
+    samples = _samples(tiles, model, progress.part(0, SAMPLING)).to(place)
+    started = time.monotonic()
+
+    def report(step: int, bits: float) -> None:
+        done = step / steps
+        left = (time.monotonic() - started) * (1 - done) / done
+        progress.report(SAMPLING + (1 - SAMPLING) * done, f"Adapting to the image, {left:.0f} s left")
+
+    # The numbers that others draw from PyTorch stay theirs.
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(0)
+        network = TrainableNetwork.of(model.base, ADAPTATION_STEPS).to(place)
+        if image_voxels < VOXELS_FOR_ALL:
+            network.keep_hidden_layers()
+        optimise(network, samples, steps, RATE, report, CHECK_EVERY)
     return network.weights()
 
 
-def _samples(tiles: Sequence[TileValues], model: Model) -> Batch:
+def _samples(tiles: Sequence[TileValues], model: Model, progress: Progress) -> Batch:
     """Up to SAMPLES voxels of the tiles."""
     from .trainable import Batch, batch_of
 
     rng = np.random.default_rng(0)
     share = min(1.0, SAMPLES / sum(len(tile.geometry.order) for tile in tiles))
     found = []
-    for tile in tiles:
+    for number, tile in enumerate(tiles):
+        progress.report(number / len(tiles), "Looking at the image to adapt to it")
         sets, size = model.sets_for(tile.reference), len(tile.geometry.order)
         errors = linear_errors(tile, sets)
         chosen = np.sort(rng.choice(size, max(1, int(size * share)), replace=False))

@@ -5,12 +5,12 @@ Every backend gives the same integers; tests compare them.
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from typing import Protocol
 
 from ..errors import MissingLibraryError, UnsupportedImageError
-from ..libraries import is_installed
-from .cuda_driver import has_cuda_driver
+from ..libraries import is_installed, library
 from .model import Model
 from .numpy_backend import NumpyBackend
 from .prediction import Prediction
@@ -40,44 +40,42 @@ def backend_for(device: str = "auto") -> Backend:
     """The fastest backend of a device.
 
     Args:
-        device: ``auto`` (a CUDA device if there is one, else the processor), ``cpu`` (the fastest installed on
-            the processor), or one backend by name.
+        device: ``cpu`` for the fastest that is installed on the processor, ``cuda``, or one backend by name.
+            ``auto`` is the processor, until a measurement on a GPU shows that it is faster.
 
     Raises MissingLibraryError with what to install, if a named one is absent; UnsupportedImageError for an
     unknown name.
     """
     if device not in DEVICES:
         raise UnsupportedImageError(f"There is no device {device}; choose one of {', '.join(DEVICES)}.")
-    if device in ("auto", "cuda", "torch"):
-        found = _torch(device)
-        if found is not None:
-            return found
-    if device in ("auto", "cpu", "numba"):
-        if is_installed("numba"):
-            from .numba_backend import NumbaBackend
-
-            return NumbaBackend()
-        if device == "numba":
-            raise MissingLibraryError('The device "numba" needs the Python package numba: "pip install numba".')
+    if device in ("cuda", "torch"):
+        return _torch(device)
+    if device == "numba" or (device in ("auto", "cpu") and is_installed("numba")):
+        try:
+            return _numba()
+        except MissingLibraryError as error:
+            if device == "numba":
+                raise
+            # Numba refuses versions of numpy that are newer than it.
+            logging.getLogger(__name__).warning("Decoding with numpy alone, which is slower: %s", error)
     return NumpyBackend()
 
 
-def _torch(device: str) -> Backend | None:
-    """The torch backend; for ``auto`` only where it has a CUDA device."""
-    if device == "auto" and not has_cuda_driver():
-        # Importing torch takes seconds.
-        return None
-    if not is_installed("torch"):
-        if device == "auto":
-            return None
-        raise MissingLibraryError(
-            f'The device "{device}" needs PyTorch: "pip install torch", in Slicer its PyTorch extension.'
-        )
-    import torch
+def device_to_verify(device: str) -> str:
+    """The device to check a file with: not a GPU, whose mistakes it would not show."""
+    return "cpu" if device in ("cuda", "torch") else device
 
-    if device != "torch" and not torch.cuda.is_available():
-        if device == "auto":
-            return None
+
+def _numba() -> Backend:
+    library("numba", "numba", 'The device "numba"')
+    from .numba_backend import NumbaBackend
+
+    return NumbaBackend()
+
+
+def _torch(device: str) -> Backend:
+    torch = library("torch", "torch", f'The device "{device}"')
+    if device == "cuda" and not torch.cuda.is_available():
         raise MissingLibraryError("PyTorch finds no CUDA device here; choose the device auto or cpu.")
     from .torch_backend import TorchBackend
 

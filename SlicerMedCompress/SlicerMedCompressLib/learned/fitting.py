@@ -50,7 +50,7 @@ def fit_model(alone: Sequence[TileValues], following: Sequence[TileValues], samp
 def with_corrections(model: Model, tiles: Sequence[TileValues], backend: Backend) -> Model:
     """The model with distributions corrected to what occurs in the tiles."""
     rng = np.random.default_rng(1)
-    tiles = _some(tiles, rng)
+    tiles = some_tiles(tiles, VOXELS_TO_CORRECT, rng)
     predictions = [backend.predict(tile, model) for tile in tiles]
     values = np.concatenate([tile.values[tile.geometry.order] for tile in tiles]).astype(np.int64)
     joined = Prediction(
@@ -59,11 +59,11 @@ def with_corrections(model: Model, tiles: Sequence[TileValues], backend: Backend
     return replace(model, choices=corrected(joined, values, model.largest, model.value_bits, rng))
 
 
-def _some(tiles: Sequence[TileValues], rng: np.random.Generator) -> list[TileValues]:
-    """Tiles of about VOXELS_TO_CORRECT voxels together, at least one."""
+def some_tiles(tiles: Sequence[TileValues], voxels: int, rng: np.random.Generator) -> list[TileValues]:
+    """Tiles of about so many voxels together, at least one."""
     found: list[TileValues] = []
     for number in map(int, rng.permutation(len(tiles))):
-        if sum(len(tile.geometry.order) for tile in found) >= VOXELS_TO_CORRECT:
+        if sum(len(tile.geometry.order) for tile in found) >= voxels:
             break
         found.append(tiles[number])
     return found

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import scales
-from .distributions import UNIT_WIDTH_LEVEL, WIDTH_LEVELS
+from .distributions import WIDTH_LEVELS
 from .linear import CLASSES, COEFFICIENT_BITS, SUBVOXEL_BITS
 from .neighbourhood import ACTIVE, NEAREST
-from .network import ACTIVATION_LIMIT, SUM_BITS, WEIGHT_BITS
+from .network import ACTIVATION_LIMIT, WEIGHT_BITS
 from .numba_compiling import compiled, inlined
 from .numba_lanes import LANES, absolute, at_least, clamp, floor, load, look_up, multiply_add, narrowed, store, widened
+from .prediction import CENTRE_SHIFT, FIRST_LEVEL, LEVEL_SHIFT
 from .tile_geometry import SLICES_BEFORE
 from .tile_values import GAIN_BITS
 
@@ -25,9 +26,6 @@ UNITS = 8
 _ENERGY_LIMIT = scales.ENERGY_LIMIT
 _ACTIVITY_OFFSET = scales.ACTIVITY_OFFSET
 _COEFFICIENT_SHIFT = 2.0 ** (SUBVOXEL_BITS - COEFFICIENT_BITS)
-_CENTRE_SHIFT = 2.0 ** -(SUM_BITS + scales.CENTRE_BITS - SUBVOXEL_BITS)
-_LEVEL_SHIFT = 2.0 ** -(SUM_BITS - 2)
-_FIRST_LEVEL = UNIT_WIDTH_LEVEL + 2 * scales.LOWEST - 4
 
 
 class TileArrays(NamedTuple):
@@ -332,9 +330,9 @@ def look_at_block(room: Room, tile: TileArrays, model: ModelArrays, first: int, 
     total, scale = _predict_linearly(room, model, before, tile.largest)
     _fill_inputs(room, tile, model, before, total, scale)
     shift, width = _run_network(room, model, before)
-    moved = floor(widened(shift) * look_up(model.centre_factors, scale) * _CENTRE_SHIFT + 0.5)
+    moved = floor(widened(shift) * look_up(model.centre_factors, scale) * CENTRE_SHIFT + 0.5)
     store(room.found, CENTRE, clamp(load(room.found, LINEAR) + moved, 0, tile.largest << SUBVOXEL_BITS))
-    level = floor(widened(width) * _LEVEL_SHIFT + 0.5) + widened(scale) * 2 + _FIRST_LEVEL
+    level = floor(widened(width) * LEVEL_SHIFT + 0.5) + widened(scale) * 2 + FIRST_LEVEL
     store(room.found, LEVEL, clamp(level, 0, WIDTH_LEVELS - 1))
 
 

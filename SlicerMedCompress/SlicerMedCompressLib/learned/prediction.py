@@ -15,9 +15,9 @@ from .tile_values import Groups, TileValues
 
 CHUNK = 1 << 12
 """Voxels looked at together where all are known: their inputs stay in a processor's cache."""
-_CENTRE_SHIFT = 2.0 ** -(SUM_BITS + scales.CENTRE_BITS - SUBVOXEL_BITS)
-_LEVEL_SHIFT = 2.0 ** -(SUM_BITS - 2)
-_FIRST_LEVEL = UNIT_WIDTH_LEVEL + 2 * scales.LOWEST - 4
+CENTRE_SHIFT = 2.0 ** -(SUM_BITS + scales.CENTRE_BITS - SUBVOXEL_BITS)
+LEVEL_SHIFT = 2.0 ** -(SUM_BITS - 2)
+FIRST_LEVEL = UNIT_WIDTH_LEVEL + 2 * scales.LOWEST - 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,9 @@ def predict(
     inputs = network_inputs(neighbours, tile.residuals(errors, which), look, groups, tile.neighbourhood)
     before = groups[0][0] if len(groups) == 1 else tile.geometry.slices[which]
     shift, width = network(inputs, before).astype(np.float64).T
-    centre = look.centre + np.floor(shift * scales.CENTRE_FACTORS[look.scale] * _CENTRE_SHIFT + 0.5)
+    centre = look.centre + np.floor(shift * scales.CENTRE_FACTORS[look.scale] * CENTRE_SHIFT + 0.5)
     np.clip(centre, 0, tile.largest << SUBVOXEL_BITS, out=centre)
-    level = 2 * look.scale + (_FIRST_LEVEL + np.floor(width * _LEVEL_SHIFT + 0.5)).astype(np.int64)
+    level = 2 * look.scale + (FIRST_LEVEL + np.floor(width * LEVEL_SHIFT + 0.5)).astype(np.int64)
     return Prediction(centre.astype(np.int32), np.clip(level, 0, WIDTH_LEVELS - 1).astype(np.int32))
 
 

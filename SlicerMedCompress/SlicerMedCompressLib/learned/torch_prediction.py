@@ -20,7 +20,7 @@ from .linear import CLASSES, COEFFICIENT_BITS, SUBVOXEL_BITS
 from .model import Model
 from .neighbourhood import ACTIVE, NEAREST, Neighbourhood
 from .network import ACTIVATION_LIMIT, WEIGHT_BITS
-from .prediction import _CENTRE_SHIFT, _FIRST_LEVEL, _LEVEL_SHIFT
+from .prediction import CENTRE_SHIFT, FIRST_LEVEL, LEVEL_SHIFT
 from .tile_geometry import SLICES_BEFORE
 from .tile_values import GAIN_BITS, TileValues
 
@@ -196,7 +196,7 @@ class Predictor:
         answer = torch.addmm(straight, hidden.add_(second), self.head)
         moved = torch.addcmul(self.half, answer.double(), self.answer_factors.index_select(0, look.scale)).floor_()
         centre = (moved[:, 0] + look.centre.squeeze(1)).clamp_(0, self.largest << SUBVOXEL_BITS)
-        level = moved[:, 1].long() + 2 * look.scale + _FIRST_LEVEL
+        level = moved[:, 1].long() + 2 * look.scale + FIRST_LEVEL
         return centre.long(), level.clamp_(0, WIDTH_LEVELS - 1)
 
     def _inputs(self, around: Tensor, look: Look, before: Tensor) -> Tensor:
@@ -261,4 +261,4 @@ def _energy_weights(hood: Neighbourhood) -> np.ndarray:
 
 def _answer_factors() -> np.ndarray:
     """Factors (scale, output) from the network's outputs to 1/32 units and to width levels."""
-    return np.stack([scales.CENTRE_FACTORS * _CENTRE_SHIFT, np.full(scales.LEVELS, _LEVEL_SHIFT)], axis=1)
+    return np.stack([scales.CENTRE_FACTORS * CENTRE_SHIFT, np.full(scales.LEVELS, LEVEL_SHIFT)], axis=1)
