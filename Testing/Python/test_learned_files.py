@@ -13,7 +13,13 @@ from mutations import rebuilt
 from SlicerMedCompressLib.compression import compress, compress_in_memory, decompress
 from SlicerMedCompressLib.container import Reader
 from SlicerMedCompressLib.container import preview as previews
-from SlicerMedCompressLib.errors import Cancelled, CorruptFileError, MissingLibraryError, UnsupportedImageError
+from SlicerMedCompressLib.errors import (
+    Cancelled,
+    CorruptFileError,
+    CorruptStreamError,
+    MissingLibraryError,
+    UnsupportedImageError,
+)
 from SlicerMedCompressLib.image import FrameAxis, Image, Kind, same_voxels
 from SlicerMedCompressLib.learned import adaptation
 from SlicerMedCompressLib.learned.shipped import default_weights, load_weights, save_weights, weights_name
@@ -267,7 +273,7 @@ def test_labels_and_values_without_a_mean_have_no_preview() -> None:
     labels = Image((scalar(head((30, 60, 62))).voxels > 300).astype(np.uint8), kind=Kind.LABEL)
     assert previews.preview_bytes(labels, 1 << 20) == b""
     greatest = np.full((1, 30, 60, 62, 1), np.finfo(np.float64).max)
-    greatest[:, ::2] *= -1
+    greatest[:, :15] *= -1
     with np.errstate(all="ignore"):
         assert previews.preview_bytes(Image(greatest), 1 << 20) == b""
 
