@@ -93,12 +93,21 @@ def preview_image(data: bytes, whole: Image) -> Image:
 
 def _means(volume: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
     """Means of boxes, float64; NaN and infinities count as 0."""
-    found = np.nan_to_num(volume, nan=0.0, posinf=0.0, neginf=0.0) if volume.dtype.kind == "f" else volume
-    for axis, factor in enumerate(factors):
-        starts = np.arange(0, volume.shape[axis], factor)
-        lengths = np.diff(np.append(starts, volume.shape[axis]))
+    # Some slices at a time: the volume in doubles would take several times its memory.
+    layers = [_mean(volume[start : start + factors[0]], factors) for start in range(0, len(volume), factors[0])]
+    return np.stack(layers)
+
+
+def _mean(slices: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
+    """Means (row, column) of boxes of all these slices."""
+    if slices.dtype.kind == "f":
+        slices = np.nan_to_num(slices, nan=0.0, posinf=0.0, neginf=0.0)
+    found = slices.sum(axis=0, dtype=np.float64) / len(slices)
+    for axis, factor in ((0, factors[1]), (1, factors[2])):
+        starts = np.arange(0, slices.shape[axis + 1], factor)
+        lengths = np.diff(np.append(starts, slices.shape[axis + 1]))
         summed = np.add.reduceat(found, starts, axis=axis, dtype=np.float64)
-        found = summed / lengths.reshape([-1 if number == axis else 1 for number in range(3)])
+        found = summed / lengths.reshape([-1, 1] if axis == 0 else [1, -1])
     return np.asarray(found)
 
 
