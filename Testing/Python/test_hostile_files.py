@@ -139,6 +139,45 @@ def test_compressed_members_are_refused(tmp_path: Path, good: bytes) -> None:
     assert "compressed" in refusal(tmp_path, rebuilt(good, compression=zipfile.ZIP_DEFLATED))
 
 
+def with_deflated_header(data: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(stream, "w") as rewritten:
+        for name in archive.namelist():
+            rewritten.writestr(
+                name, archive.read(name), zipfile.ZIP_DEFLATED if name == "header.json" else zipfile.ZIP_STORED
+            )
+    return stream.getvalue()
+
+
+def test_a_compressed_header_is_refused_where_the_version_has_none(tmp_path: Path, good: bytes) -> None:
+    assert "compressed" in refusal(tmp_path, with_deflated_header(good))
+
+
+def test_a_geometry_that_was_damaged_is_refused(tmp_path: Path, good: bytes) -> None:
+    place = good.index(b'"origin":[') + 10
+    assert '"header.json" is damaged' in refusal(tmp_path, good[:place] + b"7" + good[place + 1 :])
+
+
+def test_no_damage_to_a_compressed_header_goes_unseen(tmp_path: Path) -> None:
+    data = compress_in_memory(scalar(np.arange(60, dtype=np.int16).reshape(3, 4, 5)), codec="causal")[0]
+    start = data.index(b"header.json") + len(b"header.json")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        length = archive.getinfo("header.json").compress_size
+        assert length < archive.getinfo("header.json").file_size
+    for place in range(start, start + length, 5):
+        refusal(tmp_path, data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+
+
+def test_a_header_that_inflates_to_more_than_it_says_is_refused(tmp_path: Path) -> None:
+    data = compress_in_memory(scalar(np.arange(60, dtype=np.int16).reshape(3, 4, 5)), codec="causal")[0]
+    bomb = bytearray(
+        with_deflated_header(rebuilt(data, members=lambda content: content.update({"header.json": bytes(1 << 24)})))
+    )
+    said = (1 << 24).to_bytes(4, "little")
+    bomb = bytearray(bytes(bomb).replace(said, (64).to_bytes(4, "little")))
+    assert '"header.json" is damaged' in refusal(tmp_path, bytes(bomb))
+
+
 def test_missing_members_are_refused(tmp_path: Path, good: bytes) -> None:
     for name in ("header.json", "tiles/000000"):
         refusal(tmp_path, rebuilt(good, members=lambda content, name=name: content.pop(name)))  # type: ignore[misc]

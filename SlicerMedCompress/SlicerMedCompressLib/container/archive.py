@@ -1,4 +1,4 @@
-"""A ZIP64 file whose members are stored, written in one pass and read by position.
+"""A ZIP64 file whose members are stored, one of them perhaps deflated, written in one pass and read by position.
 
 Python's zipfile does the format; this adds what a reader of hostile files must check.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import BinaryIO
 
@@ -24,10 +25,11 @@ class ArchiveWriter:
     def __init__(self, stream: BinaryIO) -> None:
         self._zip = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED, allowZip64=True)
 
-    def add(self, name: str, chunks: Iterable[bytes]) -> None:
+    def add(self, name: str, chunks: Iterable[bytes], deflated: bool = False) -> None:
         """One member from its parts, in order."""
         member = zipfile.ZipInfo(name, _EPOCH)
         member.external_attr = 0o644 << 16
+        member.compress_type = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
         parts = list(chunks)
         member.file_size = sum(map(len, parts))
         with self._zip.open(member, "w") as target:
@@ -49,11 +51,12 @@ class ArchiveWriter:
 class ArchiveReader:
     """Positions of the members of an archive; every claim is checked against the file's size.
 
-    ``name`` is what errors call the file. Reading is safe from several threads.
+    ``name`` is what errors call the file, ``deflatable`` the one member that need not be stored. Reading is safe
+    from several threads.
     """
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
-        self._stream, self._name = stream, name
+    def __init__(self, stream: BinaryIO, name: str, deflatable: str) -> None:
+        self._stream, self._name, self._deflatable = stream, name, deflatable
         self._lock = threading.Lock()
         self.size = stream.seek(0, 2)
         self._members: dict[str, zipfile.ZipInfo] = {}
@@ -73,16 +76,19 @@ class ArchiveReader:
         for member in sorted(listed, key=lambda listed: listed.header_offset):
             if member.header_offset < end:
                 raise self.corrupt("members overlap")
-            end = member.header_offset + 30 + member.file_size
+            end = _end(member)
 
     def _check(self, member: zipfile.ZipInfo) -> None:
         if member.filename in self._members:
             raise self.corrupt(f'the member "{member.filename[:60]}" is there twice')
-        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x1:
+        deflated = member.compress_type == zipfile.ZIP_DEFLATED and member.filename == self._deflatable
+        if (member.compress_type != zipfile.ZIP_STORED and not deflated) or member.flag_bits & 0x1:
             raise self.corrupt(f'the member "{member.filename[:60]}" is compressed or encrypted, which .mcz never is')
-        if member.file_size != member.compress_size or member.file_size < 0:
+        if (member.file_size != member.compress_size and not deflated) or min(
+            member.file_size, member.compress_size
+        ) < 0:
             raise self.corrupt(f'the sizes of the member "{member.filename[:60]}" contradict each other')
-        if member.header_offset < 0 or member.header_offset + 30 + member.file_size > self.size:
+        if min(member.header_offset, member.compress_size) < 0 or _end(member) > self.size:
             raise self.corrupt(f'the member "{member.filename[:60]}" reaches beyond the end of the file')
 
     def corrupt(self, problem: str) -> CorruptFileError:
@@ -98,19 +104,41 @@ class ArchiveReader:
         return list(self._members)
 
     def member_size(self, name: str) -> int:
-        """Bytes of a member; CorruptFileError if it is missing."""
+        """Bytes of a member, once it is read; CorruptFileError if it is missing."""
         if name not in self._members:
             raise self.corrupt(f'"{name}" is missing')
         return self._members[name].file_size
 
+    def is_deflated(self, name: str) -> bool:
+        """Whether a member is not stored as it is."""
+        return self._members[name].compress_type == zipfile.ZIP_DEFLATED
+
+    def read_checked(self, name: str) -> bytes:
+        """A whole member, deflated or not; CorruptFileError unless it fits the archive's checksum of it."""
+        size, member = self.member_size(name), self._members[name]
+        data = self._bytes_at(member, 0, member.compress_size)
+        if self.is_deflated(name):
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                data = inflater.decompress(data, size + 1)
+            except zlib.error as error:
+                raise self.corrupt(f'"{name}" is damaged') from error
+        if len(data) != size or zlib.crc32(data) != member.CRC:
+            raise self.corrupt(f'"{name}" is damaged')
+        return data
+
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        """Bytes of a member, by default all; checked to lie inside it."""
+        """Bytes of a stored member, by default all; checked to lie inside it."""
         size = self.member_size(name)
         length = size - start if length is None else length
         if start < 0 or length < 0 or start + length > size:
             raise self.corrupt(f'"{name}" is shorter than the tiles it should hold')
+        return self._bytes_at(self._members[name], start, length)
+
+    def _bytes_at(self, member: zipfile.ZipInfo, start: int, length: int) -> bytes:
+        name = member.filename
         with self._lock:
-            offset = self._members[name].header_offset
+            offset = member.header_offset
             self._stream.seek(offset)
             header = self._stream.read(30)
             if len(header) != 30 or header[:4] != b"PK\x03\x04":
@@ -121,3 +149,8 @@ class ArchiveReader:
         if len(data) != length:
             raise self.corrupt(f'"{name}" ends early')
         return data
+
+
+def _end(member: zipfile.ZipInfo) -> int:
+    """The byte after a member, at the least."""
+    return member.header_offset + 30 + member.compress_size

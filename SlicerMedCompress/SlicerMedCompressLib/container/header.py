@@ -23,6 +23,8 @@ FORMAT = "MedCompress"
 VERSIONS = (1, 2, 3)
 """1 for lossless files, so that MedCompress 0.1 reads them; 2 for the others; 3 where the codec has a model."""
 HEADER_NAME = "header.json"
+DEFLATED_SINCE = 3
+"""Version of the format from which on the header may be deflated."""
 MODEL_NAME = "model"
 PREVIEW_NAME = "preview"
 PADDING_NAME = "padding"

@@ -26,6 +26,7 @@ from ..tolerance import Tolerance, deviation_of
 from .archive import ArchiveReader
 from .frame_planes import FramePlanes
 from .header import (
+    DEFLATED_SINCE,
     EXPANSION,
     FREE_BYTES,
     HEADER_NAME,
@@ -69,7 +70,7 @@ class Reader:
         self.name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the compressed image in memory"
         self._stream = _opened(source) if isinstance(source, (str, os.PathLike)) else source
         try:
-            self._archive = ArchiveReader(self._stream, self.name)
+            self._archive = ArchiveReader(self._stream, self.name, HEADER_NAME)
             self.header = self._read_header()
         except BaseException:
             self.close()
@@ -206,15 +207,21 @@ class Reader:
             digest.update(little_endian(slab))
         self._check_digest(digest.hexdigest())
 
-    def _read_header(self) -> Header:
+    def _parsed_header(self) -> Header:
         if HEADER_NAME not in self._archive:
             raise self._archive.corrupt("it is not a MedCompress file (no header.json)")
         if self._archive.member_size(HEADER_NAME) > MAXIMUM_HEADER_BYTES:
             raise self._archive.corrupt("its header is unreasonably large")
         try:
-            header = parse_header(self._archive.read(HEADER_NAME))
+            header = parse_header(self._archive.read_checked(HEADER_NAME))
         except ValueError as error:
             raise self._archive.corrupt(str(error)) from error
+        if self._archive.is_deflated(HEADER_NAME) and header.version < DEFLATED_SINCE:
+            raise self._archive.corrupt("its header is compressed, as in no file of its version")
+        return header
+
+    def _read_header(self) -> Header:
+        header = self._parsed_header()
         if header.voxel_bytes > max(FREE_BYTES, self._archive.size * EXPANSION):
             raise self._archive.corrupt(
                 f"it announces {header.voxel_bytes:,} bytes of voxels, "

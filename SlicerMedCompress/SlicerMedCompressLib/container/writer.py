@@ -23,6 +23,7 @@ from .archive import ArchiveWriter
 from .decoded_voxels import DecodedVoxels
 from .description import image_to_json
 from .header import (
+    DEFLATED_SINCE,
     EXPANSION,
     FREE_BYTES,
     HEADER_NAME,
@@ -87,7 +88,7 @@ def _write(
         if preview:
             archive.add(PREVIEW_NAME, [preview])
             header = replace(header, preview=(len(preview), zlib.crc32(preview)))
-    archive.add(HEADER_NAME, [_checked_header(header)])
+    archive.add(HEADER_NAME, [_checked_header(header)], deflated=header.version >= DEFLATED_SINCE)
     if header.voxel_bytes > FREE_BYTES:
         # Keeps what readers may refuse as a bomb apart from honest volumes of a single value.
         missing = header.voxel_bytes // EXPANSION + 1 - stream.tell()
