@@ -13,7 +13,7 @@ from ..learned.shipped import save_weights, weights_name
 from ..libraries import library
 from .arguments import Command, positive
 
-STEPS = 150_000
+STEPS = 250_000
 
 
 def add_commands(command: Command) -> None:

@@ -20,7 +20,8 @@ _TEXT = """# Weights {name} of the learned lossless codec
 - Name: the first 8 bytes of the SHA-256 of its numbers; files say which weights they need.
 - Made by: `medcompress train MANIFEST FOLDER --steps {steps} --seed {seed}`, one thread of a processor.
 - Trained on: the scalar ones, of at most 16 bits, of {images} images of the manifest whose `use` is `train` (the log
-  names those left out), {samples:,} voxels of them and of copies in steps of 3 to 17. No subject is both in the
+  names those left out), {samples:,} voxels of them and of versions of them (mirrored, smoothed, halved,
+  thinned out, cut another way, in steps of 3 to 17). No subject is both in the
   training and in the test part of the manifest.
 - Kinds of images: {kinds}.
 - Licences of the images: {licences}. The weights hold no image and no part of one; they are under Apache-2.0.

@@ -27,6 +27,7 @@ from ..learned.tile_values import TileValues
 from ..parallel import thread_pool
 from ..tiling import Region
 from ..transforms import Pipeline, analyse, pipelines
+from .versions import version
 
 _logger = logging.getLogger(__name__)
 TILE_SLICES = 16
@@ -35,6 +36,12 @@ USUAL_NUMBER = 8
 """Images of a modality with so many get SAMPLES_AN_IMAGE each; of rarer ones more, of more frequent ones fewer."""
 QUANTIZED_SHARE = 3
 """A mirrored copy in steps of an odd number, for bounded errors, gives this many times fewer samples."""
+VERSIONS = 4
+"""How many versions of a frame are made by chance, see ``versions``."""
+VERSIONS_SHARE = 2
+"""Each gives this many times fewer samples."""
+FOLLOWING_SHARE = 0.6
+"""Of the versions of later frames that have the frame before beside them."""
 STEPS = (3, 5, 9, 17)
 FEWEST_LEVELS = 20
 
@@ -96,10 +103,22 @@ def _samples_of_image(name: str, image: Image, count: int, rng: np.random.Genera
         if frame > 0:
             reference, _ = _integers(image, pipeline, frame - 1)
             yield sample(f"{name} frame {frame} after {frame - 1}", volume, slopes, reference, count, rng)
+        for _ in range(VERSIONS):
+            yield _sample_of_version(name, image, pipeline, frame, count // VERSIONS_SHARE, rng)
         step = int(rng.choice(STEPS))
         coarse = ((volume + step // 2) // step)[:, ::-1, ::-1]
         if coarse.max() >= FEWEST_LEVELS:
             yield sample(f"{name} in steps of {step}", coarse, slopes, None, count // QUANTIZED_SHARE, rng)
+
+
+def _sample_of_version(
+    name: str, image: Image, pipeline: Pipeline, frame: int, count: int, rng: np.random.Generator
+) -> Samples:
+    volume, slopes = _integers(image, pipeline, frame)
+    follows = frame > 0 and rng.random() < FOLLOWING_SHARE
+    reference = _integers(image, pipeline, frame - 1)[0] if follows else None
+    found = version(volume, slopes, reference, rng)
+    return sample(f"{name} frame {frame} {found.name}", found.volume, found.slopes, found.reference, count, rng)
 
 
 def _integers(image: Image, pipeline: Pipeline, frame: int) -> tuple[np.ndarray, np.ndarray | None]:
