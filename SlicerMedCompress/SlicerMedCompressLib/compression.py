@@ -17,6 +17,7 @@ from .codecs import Codec, codec_text
 from .container import Header, Plan, Reader, replacing, write_archive
 from .errors import EncodingError
 from .fitting_plans import fitted, is_refined, refined
+from .frame_groups import in_groups
 from .image import Image
 from .learned.backends import device_to_verify
 from .lossy_plans import Source
@@ -174,7 +175,7 @@ def _write(
         return _Written(found.header, tolerance, found.reached, found.whole_encodes)
     if tolerance is None:
         chosen = 0.1
-        plans = lossless_plans(image, facts, request.codecs(image, facts))
+        plans = [in_groups(image, plan) for plan in lossless_plans(image, facts, request.codecs(image, facts))]
         plans = [fitted(image, plan, device, progress) for plan in plans]
         if request.is_exhaustive:
             return _Written(_smallest(stream, image, plans, pool, threads, progress), None)
@@ -182,7 +183,8 @@ def _write(
     else:
         chosen = 0.3
         source = Source.of(image, facts)
-        plans = [plan for codec in request.codecs(image, facts) for plan in request.plans(source, codec, tolerance)]
+        codecs = request.codecs(image, facts)
+        plans = [in_groups(image, plan) for codec in codecs for plan in request.plans(source, codec, tolerance)]
         plans = [fitted(image, plan, device, progress) for plan in plans]
         plan = Sample.large_if_needed(image, plans).smallest(plans, pool, progress.part(0, chosen))
         if plan.is_lossless:

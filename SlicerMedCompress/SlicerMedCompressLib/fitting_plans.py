@@ -74,8 +74,8 @@ def _blocks(image: Image, plan: Plan, spread: Spread) -> list[Block]:
     boxes = [box for tile in tiles for box in _boxes_of(tile, spread.side)]
     # Boxes with a frame before them and boxes without are fitted apart, so some of each are needed.
     coder = plan.coder(image.voxels)
-    alone = [box for box in boxes if coder.reference_of(box) is None]
-    following = [box for box in boxes if coder.reference_of(box) is not None]
+    alone = [box for box in boxes if not coder.references_of(box)]
+    following = [box for box in boxes if coder.references_of(box)]
     few = min(len(alone), max(1, spread.tiles // 3)) if following else spread.tiles
     chosen = [*_some(alone, few, rng), *_some(following, spread.tiles - few, rng)]
     return [block for box in chosen for block in _blocks_of(image, plan, box)]

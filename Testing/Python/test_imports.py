@@ -54,6 +54,7 @@ ORDER = [
     "lossless_region",
     "sampling",
     "presets",
+    "frame_groups",
     "fitting_plans",
     "targets",
     "lossy_plans",

@@ -17,12 +17,17 @@ class BlockContext:
     """What is known to coder and decoder alike beside a block.
 
     Attributes:
-        reference: the same block of the frame before, or None.
+        references: the same block of other frames, the earlier first.
         slopes: rescale slope of each slice of the block, or None where they do not differ.
     """
 
-    reference: np.ndarray | None = None
+    references: tuple[np.ndarray, ...] = ()
     slopes: np.ndarray | None = None
+
+    @property
+    def reference(self) -> np.ndarray | None:
+        """The first of the other frames, or None."""
+        return self.references[0] if self.references else None
 
 
 NOTHING = BlockContext()

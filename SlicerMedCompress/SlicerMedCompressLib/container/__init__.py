@@ -1,10 +1,11 @@
 """The `.mcz` file, specified in FORMAT.md beside this."""
 
 from .atomic import replacing
+from .frame_order import GROUP
 from .guarantee import Guarantee
 from .header import Header
 from .plan import Plan
 from .reader import Reader
 from .writer import write_archive
 
-__all__ = ["Guarantee", "Header", "Plan", "Reader", "replacing", "write_archive"]
+__all__ = ["GROUP", "Guarantee", "Header", "Plan", "Reader", "replacing", "write_archive"]

@@ -17,11 +17,13 @@ from ..tiling import Grid
 from ..transforms import Pipeline
 from ..transforms.corrections import correction_planes
 from .description import image_from_json, shape_from_json
+from .frame_order import LARGEST_GROUP
 from .guarantee import LOSSLESS, Guarantee
 
 FORMAT = "MedCompress"
-VERSIONS = (1, 2, 3)
-"""1 for lossless files, so that MedCompress 0.1 reads them; 2 for the others; 3 where the codec has a model."""
+VERSIONS = (1, 2, 3, 4)
+"""1 for lossless files, so that MedCompress 0.1 reads them; 2 for the others; 3 where the codec has a model; 4 where
+frames are coded after others."""
 HEADER_NAME = "header.json"
 DEFLATED_SINCE = 3
 """Version of the format from which on the header may be deflated."""
@@ -38,8 +40,11 @@ EXPANSION = 1 << 16
 FREE_BYTES = 1 << 30
 """A file of n bytes may decode to n * EXPANSION bytes, or to FREE_BYTES if that is more."""
 
+RAW, AFTER_FRAMES = 1, 2
+_FLAGS = ((), (RAW,), (AFTER_FRAMES,))
 Entry = tuple[int, ...]
-"""(value,) of a constant block; (length, CRC-32) of a payload; (length, CRC-32, 1) of raw samples."""
+"""(value,) of a constant block; (length, CRC-32) of a payload; (length, CRC-32, RAW) of raw samples; (length, CRC-32,
+AFTER_FRAMES) of a block coded after other frames, see ``frame_coding``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +55,8 @@ class Header:
     the library and version that coded with loss, whose decoder the recorded errors were measured with;
     ``decoded`` the CRC-32 of the voxels of every tile as they were then, slab by slab, none for lossless;
     ``model`` length and CRC-32 of the codec's model, as read, None where the codec has none; ``preview`` those
-    of the preview, None where there is none.
+    of the preview, None where there is none; ``group`` how many frames are coded after one another, see
+    ``frame_order``, 1 where none are (or where the codec itself looks at frames).
     """
 
     described: dict[str, Any]
@@ -66,10 +72,13 @@ class Header:
     decoded: tuple[tuple[int, ...], ...] = ()
     model: tuple[int, int] | None = None
     preview: tuple[int, int] | None = None
+    group: int = 1
 
     @property
     def version(self) -> int:
         """Format version of the file."""
+        if self.group > 1:
+            return 4
         if isinstance(self.codec, FittedCodec):
             return 3
         return 1 if self.guarantee.is_lossless else 2
@@ -123,6 +132,8 @@ class Header:
             content["model"] = [len(self.codec.model), zlib.crc32(self.codec.model)]
         if self.preview is not None:
             content["preview"] = self.preview
+        if self.group > 1:
+            content["group"] = self.group
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -182,8 +193,15 @@ def _build(content: dict[str, Any]) -> Header:
         corrections=corrections,
         model=_length_and_crc(content["model"], MAXIMUM_MODEL_BYTES) if "model" in content else None,
         preview=_length_and_crc(content["preview"], MAXIMUM_PREVIEW_BYTES) if "preview" in content else None,
+        group=_group(content["group"]) if "group" in content else 1,
         **_added_by_loss(content, grid),
     )
+
+
+def _group(value: Any) -> int:
+    if type(value) is not int or value not in (2, 4, 8, LARGEST_GROUP):
+        raise ValueError("its groups of frames have an impossible length")
+    return value
 
 
 def _length_and_crc(values: Any, most: int) -> tuple[int, int]:
@@ -208,7 +226,11 @@ def _added_by_loss(content: dict[str, Any], grid: Grid) -> dict[str, Any]:
 
 def _entry(values: Any) -> Entry:
     entry = tuple(values)
-    if not 1 <= len(entry) <= 3 or not all(type(value) is int and 0 <= value < 1 << 64 for value in entry):
+    if (
+        not 1 <= len(entry) <= 3
+        or entry[2:] not in _FLAGS
+        or not all(type(value) is int and 0 <= value < 1 << 64 for value in entry)
+    ):
         raise ValueError("a tile has an impossible entry in the table")
     return entry
 
@@ -216,10 +238,12 @@ def _entry(values: Any) -> Entry:
 def _check(header: Header, version: int) -> None:
     if (
         version != header.version
-        or (header.model is None) != (version < 3)
-        or (header.preview is not None and version < 3)
+        or (header.model is not None) != isinstance(header.codec, FittedCodec)
+        or (header.preview is not None and header.model is None)
     ):
         raise ValueError(f"format version {version} does not go with its guarantee and codec")
+    if header.group > 1 and (header.model is not None or header.codec.guarantee != "lossless"):
+        raise ValueError(f"frames that {header.codec.title} codes cannot follow others")
     coded = [(header.codec, header.coded()[0])]
     if header.corrections is not None:
         coded.append((header.corrections, correction_planes(header.dtype, header.shape[4])[0]))

@@ -10,6 +10,7 @@ from ..codecs import Codec
 from ..tiling import Grid
 from ..tolerance import Tolerance
 from ..transforms import Pipeline
+from .frame_order import FrameOrder
 from .tile_coding import TileCoder
 
 
@@ -22,6 +23,7 @@ class Plan:
         corrections: the lossless codec that mends what the codec loses beyond the tolerance, or None
             where the codec keeps it by itself.
         data_range: largest minus smallest finite voxel, for the record of a lossy file.
+        group: frames that are coded after one another, see ``FrameOrder``; 1 for each on its own.
     """
 
     codec: Codec
@@ -30,6 +32,7 @@ class Plan:
     tolerance: Tolerance | None = None
     corrections: Codec | None = None
     data_range: float = 0.0
+    group: int = 1
 
     @property
     def is_lossless(self) -> bool:
@@ -38,4 +41,5 @@ class Plan:
 
     def coder(self, voxels: np.ndarray) -> TileCoder:
         """What codes the tiles of an image (frame, slice, row, column, component)."""
-        return TileCoder(self.codec, self.pipeline, voxels.dtype, voxels.shape[-1], self.corrections)
+        order = FrameOrder.of(self.codec, len(voxels), self.group)
+        return TileCoder(self.codec, self.pipeline, voxels.dtype, voxels.shape[-1], order, self.corrections)

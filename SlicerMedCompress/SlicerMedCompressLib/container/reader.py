@@ -24,6 +24,7 @@ from ..progress import Progress
 from ..tiling import Region, Span
 from ..tolerance import Tolerance, deviation_of
 from .archive import ArchiveReader
+from .frame_order import FrameOrder
 from .frame_planes import FramePlanes
 from .header import (
     DEFLATED_SINCE,
@@ -80,13 +81,14 @@ class Reader:
             for slab in self.header.tiles
         ]
         header = self.header
+        codec = self._codec(device)
+        order = FrameOrder.of(codec, header.shape[0], header.group)
         self._coder = TileCoder(
-            self._codec(device), header.pipeline, header.dtype, header.shape[-1], corrections=header.corrections
+            codec, header.pipeline, header.dtype, header.shape[-1], order, corrections=header.corrections
         )
         # Frames that others are coded after are kept until no tile in flight can ask for them.
-        self._frames = FramePlanes(
-            self._decode_planes, 2 * header.grid.slabs * header.grid.tiles_in_slab + 4 * self._threads
-        )
+        tiles = header.grid.slabs * header.grid.tiles_in_slab
+        self._frames = FramePlanes(self._decode_planes, order.kept * tiles + 4 * self._threads)
 
     @property
     def size(self) -> int:
@@ -310,17 +312,18 @@ class Reader:
 
     @property
     def _follows_frames(self) -> bool:
-        """Whether some frames are decoded with the one before at hand."""
-        codec = self.header.codec
-        return isinstance(codec, FittedCodec) and codec.group > 1 and self.header.shape[0] > 1
+        """Whether some frames are decoded with others at hand."""
+        return self._coder.order.group > 1 and self.header.shape[0] > 1
 
     def _decode_planes(self, slab: int, number: int) -> np.ndarray:
-        """The planes of a tile, those of the frame before first if it needs them."""
-        region = self.header.grid.tiles_of_slab(slab)[number]
-        follows = self._coder.reference_of(region) is not None
-        reference = self._frames.planes(slab - self.header.grid.slabs, number) if follows else None
-        stored = self._stored(slab, number)
-        return self._coder.decode_planes(stored.entries, stored.payloads, region, reference)
+        """The planes of a tile, those of the frames that it follows first if it needs them."""
+        grid, stored = self.header.grid, self._stored(slab, number)
+        region = grid.tiles_of_slab(slab)[number]
+        references: list[np.ndarray] = []
+        if self._coder.needs_frames(stored.entries):
+            slabs = [slab + (other.frame - region.frame) * grid.slabs for other in self._coder.references_of(region)]
+            references = [self._frames.planes(other, number) for other in slabs]
+        return self._coder.decode_planes(stored.entries, stored.payloads, region, references)
 
     def _notice_rounding(self) -> None:
         """All payloads had their checksums, so other voxels than those written mean another decoder."""

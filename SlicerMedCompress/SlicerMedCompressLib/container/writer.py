@@ -81,6 +81,7 @@ def _write(
         plan.corrections,
         "" if plan.tolerance is None else f"{plan.codec.package} {plan.codec.library_version()}",
         tuple(decoded.checksums),
+        group=plan.group,
     )
     if isinstance(plan.codec, FittedCodec):
         archive.add(MODEL_NAME, [plan.codec.model])
