@@ -20,14 +20,13 @@ from .fitting_plans import fitted, is_refined, refined
 from .frame_groups import in_groups
 from .image import Image
 from .learned.backends import device_to_verify
-from .lossy_plans import Source
+from .lossy_choice import lossy_plan, views
 from .parallel import thread_count, thread_pool
 from .presets import choose, lossless_plans
 from .progress import Progress, ProgressCallback
 from .request import Request
 from .results import CompressResult
-from .sampling import Sample
-from .target_search import TargetSearch
+from .target_search import Found, TargetSearch, write_to_target
 from .targets import SearchedTarget, Target
 from .tolerance import Tolerance
 from .transforms import Facts, analyse
@@ -170,8 +169,7 @@ def _write(
     progress.report(0, "Choosing a codec")
     tolerance = request.tolerance
     if tolerance is not None and isinstance(request.target, SearchedTarget):
-        search = TargetSearch(image, Source.of(image, facts), request.target, tolerance, pool, threads, device)
-        found = search.write(stream, request.codecs(image, facts), progress)
+        found = _searched(stream, image, facts, request, tolerance, pool, threads, progress, device)
         return _Written(found.header, tolerance, found.reached, found.whole_encodes)
     if tolerance is None:
         chosen = 0.1
@@ -182,11 +180,7 @@ def _write(
         plan = choose(image, plans, pool, progress.part(0, chosen))
     else:
         chosen = 0.3
-        source = Source.of(image, facts)
-        codecs = request.codecs(image, facts)
-        plans = [in_groups(image, plan) for codec in codecs for plan in request.plans(source, codec, tolerance)]
-        plans = [fitted(image, plan, device, progress) for plan in plans]
-        plan = Sample.large_if_needed(image, plans).smallest(plans, pool, progress.part(0, chosen))
+        plan = lossy_plan(image, facts, request, tolerance, pool, device, progress.part(0, chosen))
         if plan.is_lossless:
             # What may be lost is less than what losing it would save: the file says that it is identical.
             plan, tolerance = replace(plan, tolerance=None), None
@@ -195,6 +189,26 @@ def _write(
     header = write_archive(stream, image, plan, pool, threads, progress.part(written, 1.0))
     reached = header.guarantee.largest if tolerance is not None and tolerance.is_bounded else None
     return _Written(header, tolerance, reached)
+
+
+def _searched(
+    stream: BinaryIO,
+    image: Image,
+    facts: Facts,
+    request: Request,
+    tolerance: Tolerance,
+    pool: Executor,
+    threads: int,
+    progress: Progress,
+    device: str,
+) -> Found:
+    assert isinstance(request.target, SearchedTarget)
+    codecs = request.codecs(image, facts)
+    searches = [
+        TargetSearch(view, image, request.target, tolerance, pool, threads, device)
+        for view in views(image, facts, codecs, tolerance, pool)
+    ]
+    return write_to_target(stream, searches, progress)
 
 
 def _smallest(

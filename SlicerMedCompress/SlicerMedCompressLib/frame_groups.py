@@ -15,5 +15,6 @@ def in_groups(image: Image, plan: Plan) -> Plan:
     Each tile is still coded on its own where that is smaller, so that no file gets larger.
     """
     samples, _ = plan.pipeline.output(image.voxels.dtype, image.voxels.shape[-1])
-    possible = plan.codec.guarantee == "lossless" and not isinstance(plan.codec, FittedCodec) and samples.kind == "u"
+    codes_frames = plan.codec.guarantee == "lossless" and not isinstance(plan.codec, FittedCodec)
+    possible = codes_frames and samples.kind == "u" and not plan.over_time
     return replace(plan, group=GROUP) if possible and len(image.voxels) > 1 else plan

@@ -11,7 +11,7 @@ import numpy as np
 from .codecs import Codec, LossyCodec
 from .codecs.jpegxl import JpegXl
 from .codecs.zstandard import Zstandard
-from .container import Plan
+from .container import FRAMES_IN_TILE, Plan
 from .errors import UnsupportedImageError
 from .image import Image, finite_extremes
 from .tiling import grid_for
@@ -41,6 +41,7 @@ class Source:
         shape: voxels along (frame, slice, row, column). dtype: of the voxels.
         minimum, maximum: smallest and largest finite voxel, stored units.
         finite: whether all voxels are finite. facts: what the lossless transforms know of it.
+        over_time: whether the image is one with time in the place of slices.
     """
 
     shape: tuple[int, int, int, int]
@@ -49,9 +50,10 @@ class Source:
     maximum: float
     finite: bool
     facts: Facts
+    over_time: bool = False
 
     @classmethod
-    def of(cls, image: Image, facts: Facts) -> Source:
+    def of(cls, image: Image, facts: Facts, over_time: bool = False) -> Source:
         """Raises UnsupportedImageError where the range of the voxels exceeds WIDEST_RANGE."""
         voxels = image.voxels
         minimum, maximum = finite_extremes(voxels)
@@ -59,7 +61,7 @@ class Source:
             raise UnsupportedImageError("The voxels are too far apart for lossy compression; keep them lossless.")
         finite = voxels.dtype.kind != "f" or all(bool(np.isfinite(plane).all()) for frame in voxels for plane in frame)
         frames, slices, rows, columns, _ = voxels.shape
-        return cls((frames, slices, rows, columns), voxels.dtype, minimum, maximum, finite, facts)
+        return cls((frames, slices, rows, columns), voxels.dtype, minimum, maximum, finite, facts, over_time)
 
     @property
     def is_integer(self) -> bool:
@@ -80,13 +82,17 @@ class Source:
     ) -> Plan:
         """A plan with these transforms; corrections where the codec does not keep the tolerance by itself."""
         needed = not self_sufficient or tolerance.exact is not None or not self.finite
+        grid = grid_for(self.shape, codec.tile)
+        if self.over_time:
+            grid = replace(grid, slabs=max(grid.slabs, -(-self.shape[1] // FRAMES_IN_TILE)))
         return Plan(
             codec,
             Pipeline(tuple(steps)),
-            grid_for(self.shape, codec.tile),
+            grid,
             tolerance,
             correction_codec() if needed else None,
             self.maximum - self.minimum,
+            over_time=self.over_time,
         )
 
 

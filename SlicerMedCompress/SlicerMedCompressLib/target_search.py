@@ -13,6 +13,7 @@ from .container import Header, Plan, write_archive
 from .errors import UnreachableTargetError
 from .fitting_plans import fitted
 from .image import Image
+from .lossy_choice import DECIBELS_A_BIT, View
 from .lossy_plans import Source, plan_with_step
 from .progress import Progress
 from .sampling import LARGE_SAMPLE, LARGE_SAMPLES, Outcome, Sample
@@ -24,7 +25,6 @@ SAMPLE_TRIALS = 8
 WHOLE_TRIALS = 8
 LIMITS = (-20.0, 1.5)
 """Steps that a search may try, as powers of two of the image's range."""
-DECIBELS_A_BIT = 6.02
 HEADER_BYTES = 1500
 """About what a header takes beside its table; the whole search does not need it exact."""
 
@@ -42,39 +42,71 @@ class Found:
     whole_encodes: int
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where the search on the whole begins: a codec, the position and slope found on the sample, and its cost."""
+
+    codec: Codec
+    position: float
+    slope: float
+    cost: float
+
+
+def write_to_target(stream: BinaryIO, searches: Sequence[TargetSearch], progress: Progress) -> Found:
+    """Write the archive whose setting reaches the target, with the view and the codec that do best on a sample.
+
+    Where these turn out not to reach it, the next best are tried.
+
+    Raises UnreachableTargetError, telling the nearest that the best one reaches.
+    """
+    starts: list[tuple[Start, TargetSearch]] = []
+    for number, one in enumerate(searches):
+        part = progress.part(0.3 * number / len(searches), 0.3 * (number + 1) / len(searches))
+        starts.extend((start, one) for start in one.starts(part))
+    unreached: list[UnreachableTargetError] = []
+    for start, one in sorted(starts, key=lambda found: found[0].cost):
+        try:
+            return one.write(stream, start, progress.part(0.3, 1.0).part(*_span(len(unreached))))
+        except UnreachableTargetError as error:
+            unreached.append(error)
+    raise unreached[0]
+
+
 @dataclass(frozen=True, eq=False)
 class TargetSearch:
-    """One image, the target to reach, what must be kept on the way, and where learned codecs work."""
+    """One image as it is seen, the target to reach, what must be kept on the way, and where learned codecs work.
 
-    image: Image
-    source: Source
+    Attributes:
+        original: the image that ``view`` is one of.
+    """
+
+    view: View
+    original: Image
     target: SearchedTarget
     tolerance: Tolerance
     pool: Executor
     threads: int
     device: str = "auto"
 
-    def write(self, stream: BinaryIO, codecs: Sequence[Codec], progress: Progress) -> Found:
-        """Write the archive whose setting reaches the target with the codec that does best on the sample.
+    def starts(self, progress: Progress) -> list[Start]:
+        """What each codec of the view gives on a sample."""
+        sample, codecs = Sample.of(self.image, LARGE_SAMPLE, LARGE_SAMPLES), self.view.codecs
+        return [
+            self._on_sample(sample, codec, progress.part(number / len(codecs), (number + 1) / len(codecs)))
+            for number, codec in enumerate(codecs)
+        ]
 
-        Where that one turns out not to reach it, the next best is tried.
+    @property
+    def image(self) -> Image:
+        """As it is seen."""
+        return self.view.image
 
-        Raises UnreachableTargetError, telling the nearest that the best one reaches.
-        """
-        sample = Sample.of(self.image, LARGE_SAMPLE, LARGE_SAMPLES)
-        starts = []
-        for number, codec in enumerate(codecs):
-            part = progress.part(0.3 * number / len(codecs), 0.3 * (number + 1) / len(codecs))
-            starts.append(self._on_sample(sample, codec, part))
-        unreached: list[UnreachableTargetError] = []
-        for start in sorted(starts, key=lambda start: start.cost):
-            try:
-                return self._on_whole(stream, start, progress.part(0.3, 1.0).part(*_span(len(unreached))))
-            except UnreachableTargetError as error:
-                unreached.append(error)
-        raise unreached[0]
+    @property
+    def source(self) -> Source:
+        """What is known of it."""
+        return self.view.source
 
-    def _on_sample(self, sample: Sample, codec: Codec, progress: Progress) -> _Start:
+    def _on_sample(self, sample: Sample, codec: Codec, progress: Progress) -> Start:
         outcomes: dict[float, Outcome] = {}
 
         def measure(position: float) -> float:
@@ -85,7 +117,7 @@ class TargetSearch:
         first = math.log2(12) / 2 - self.target.value / DECIBELS_A_BIT if isinstance(self.target, Psnr) else -8.0
         trials = search(measure, self._goal, 0.1, first, self.target.fall, LIMITS, SAMPLE_TRIALS)
         trial = nearest(trials, self._goal)
-        return _Start(
+        return Start(
             codec,
             trial.position,
             _slope_at(trials, trial, self.target.fall),
@@ -111,7 +143,8 @@ class TargetSearch:
         missed = self._value(outcome, sample) - self._goal
         return float(bits * (1 - 2.0**-missed) - psnr / DECIBELS_A_BIT)
 
-    def _on_whole(self, stream: BinaryIO, start: _Start, progress: Progress) -> Found:
+    def write(self, stream: BinaryIO, start: Start, progress: Progress) -> Found:
+        """Write the archive that reaches the target; UnreachableTargetError tells the nearest if none does."""
         written: dict[float, Found] = {}
 
         def measure(position: float) -> float:
@@ -119,7 +152,7 @@ class TargetSearch:
             stream.truncate()
             part = progress.part(*_span(len(written)))
             plan = self._plan(start.codec, position)
-            header = write_archive(stream, self.image, plan, self.pool, self.threads, part)
+            header = write_archive(stream, self.original, plan, self.pool, self.threads, part)
             reached = self.target.reached(self.image, stream.tell(), header.guarantee.psnr)
             written[position] = Found(header, reached, len(written) + 1)
             return self.target.on_scale(reached)
@@ -141,16 +174,6 @@ class TargetSearch:
     @property
     def _goal(self) -> float:
         return self.target.on_scale(self.target.value)
-
-
-@dataclass(frozen=True)
-class _Start:
-    """Where the search on the whole begins: a codec, the position and slope found on the sample, and its cost."""
-
-    codec: Codec
-    position: float
-    slope: float
-    cost: float
 
 
 def _span(trial: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 from mutations import rebuilt
 
-from SlicerMedCompressLib import compression
+from SlicerMedCompressLib import compression, lossy_choice
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.codecs.frame_prediction import TAPS, fitted_weights, predicted
 from SlicerMedCompressLib.codecs.zstandard import Zstandard
@@ -48,7 +48,8 @@ def alone(image: Image, monkeypatch: pytest.MonkeyPatch, **how: object) -> bytes
         return plan
 
     with monkeypatch.context() as context:
-        context.setattr(compression, "in_groups", each_alone)
+        for module in (compression, lossy_choice):
+            context.setattr(module, "in_groups", each_alone)
         return compress_in_memory(image, **how)[0]  # type: ignore[arg-type]
 
 

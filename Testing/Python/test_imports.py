@@ -59,6 +59,7 @@ ORDER = [
     "targets",
     "lossy_plans",
     "request",
+    "lossy_choice",
     "search",
     "target_search",
     "compression",

@@ -35,6 +35,7 @@ class Av1(LossyCodec):
     id: ClassVar[str] = "av1"
     title: ClassVar[str] = "AV1"
     family: ClassVar[str] = "3D video"
+    sees_slices: ClassVar[bool] = True
     license: ClassVar[str] = "BSD-3-Clause-Clear (SVT-AV1), BSD-2-Clause (dav1d), LGPL-2.1 (FFmpeg)"
     package: ClassVar[str] = "av"
     module: ClassVar[str] = "av"

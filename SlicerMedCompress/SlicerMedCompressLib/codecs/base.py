@@ -157,11 +157,13 @@ class LossyCodec(Codec):
         levels: how many values of integer samples it takes, from 0; a wider range is mapped to them first.
         full_scale: whether a narrower range is stretched over all of them, so that rounding after
             decoding loses nothing; of no meaning for codecs of floats.
+        sees_slices: whether it makes use of what slices have in common.
     """
 
     guarantee: ClassVar[str] = "lossy"
     levels: ClassVar[int] = 1 << 16
     full_scale: ClassVar[bool] = True
+    sees_slices: ClassVar[bool] = False
 
     @abstractmethod
     def with_step(self, step: float) -> tuple[LossyCodec, float]:

@@ -33,6 +33,7 @@ class Hevc(LossyCodec):
     id: ClassVar[str] = "hevc"
     title: ClassVar[str] = "HEVC"
     family: ClassVar[str] = "3D video"
+    sees_slices: ClassVar[bool] = True
     license: ClassVar[str] = "GPL-2.0-or-later (x265), LGPL-2.1-or-later (FFmpeg), BSD-3-Clause (PyAV)"
     package: ClassVar[str] = "av"
     module: ClassVar[str] = "av"

@@ -33,6 +33,7 @@ class Sperr(FloatCodec):
     id: ClassVar[str] = "sperr"
     title: ClassVar[str] = "SPERR"
     family: ClassVar[str] = "3D wavelet"
+    sees_slices: ClassVar[bool] = True
     license: ClassVar[str] = "BSD-3-Clause (SPERR)"
     feature: ClassVar[str] = "SPERR"
     knob: ClassVar[Knob] = Knob("tolerance", SMALLEST, LARGEST, "fidelity for size", "samples", whole=False)

@@ -30,6 +30,7 @@ class Sz3(FloatCodec):
     id: ClassVar[str] = "sz3"
     title: ClassVar[str] = "SZ3"
     family: ClassVar[str] = "3D prediction"
+    sees_slices: ClassVar[bool] = True
     license: ClassVar[str] = "BSD of UChicago Argonne, with acknowledgment (SZ3)"
     feature: ClassVar[str] = "SZ3"
     knob: ClassVar[Knob] = Knob("tolerance", SMALLEST, LARGEST, "fidelity for size", "samples", whole=False)

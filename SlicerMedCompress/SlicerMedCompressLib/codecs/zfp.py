@@ -27,6 +27,7 @@ class Zfp(FloatCodec):
     id: ClassVar[str] = "zfp"
     title: ClassVar[str] = "ZFP"
     family: ClassVar[str] = "3D block transform"
+    sees_slices: ClassVar[bool] = True
     license: ClassVar[str] = "BSD-3-Clause (zfp)"
     feature: ClassVar[str] = "ZFP"
     knob: ClassVar[Knob] = Knob("exponent", -1000, 1000, "fidelity for size: errors up to 2^exponent")

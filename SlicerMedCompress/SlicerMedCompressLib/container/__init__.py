@@ -1,6 +1,7 @@
 """The `.mcz` file, specified in FORMAT.md beside this."""
 
 from .atomic import replacing
+from .coding_axes import FRAMES_IN_TILE
 from .frame_order import GROUP
 from .guarantee import Guarantee
 from .header import Header
@@ -8,4 +9,4 @@ from .plan import Plan
 from .reader import Reader
 from .writer import write_archive
 
-__all__ = ["GROUP", "Guarantee", "Header", "Plan", "Reader", "replacing", "write_archive"]
+__all__ = ["FRAMES_IN_TILE", "GROUP", "Guarantee", "Header", "Plan", "Reader", "replacing", "write_archive"]

@@ -5,14 +5,16 @@ Python's zipfile does the format; this adds what a reader of hostile files must 
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 import zipfile
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import CorruptFileError
+from ..errors import CorruptFileError, InputError
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -135,22 +137,41 @@ class ArchiveReader:
             raise self.corrupt(f'"{name}" is shorter than the tiles it should hold')
         return self._bytes_at(self._members[name], start, length)
 
-    def _bytes_at(self, member: zipfile.ZipInfo, start: int, length: int) -> bytes:
-        name = member.filename
+    def span(self, name: str) -> tuple[int, int]:
+        """Where the bytes of a stored member are in the file: the first one's place and their number."""
+        size = self.member_size(name)
         with self._lock:
-            offset = member.header_offset
-            self._stream.seek(offset)
-            header = self._stream.read(30)
-            if len(header) != 30 or header[:4] != b"PK\x03\x04":
-                raise self.corrupt(f'the local header of "{name}" is damaged')
-            _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-            self._stream.seek(offset + 30 + name_length + extra_length + start)
+            return self._data_start(self._members[name]), size
+
+    def _bytes_at(self, member: zipfile.ZipInfo, start: int, length: int) -> bytes:
+        with self._lock:
+            self._stream.seek(self._data_start(member) + start)
             data = self._stream.read(length)
         if len(data) != length:
-            raise self.corrupt(f'"{name}" ends early')
+            raise self.corrupt(f'"{member.filename}" ends early')
         return data
+
+    def _data_start(self, member: zipfile.ZipInfo) -> int:
+        self._stream.seek(member.header_offset)
+        header = self._stream.read(30)
+        if len(header) != 30 or header[:4] != b"PK\x03\x04":
+            raise self.corrupt(f'the local header of "{member.filename}" is damaged')
+        _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+        return member.header_offset + 30 + int(name_length) + int(extra_length)
 
 
 def _end(member: zipfile.ZipInfo) -> int:
     """The byte after a member, at the least."""
     return member.header_offset + 30 + member.compress_size
+
+
+def opened(path: str | os.PathLike[str]) -> BinaryIO:
+    """A file to read from; InputError if that cannot be."""
+    try:
+        return Path(path).open("rb")
+    except FileNotFoundError as error:
+        raise InputError(f'There is no file "{path}".') from error
+    except IsADirectoryError as error:
+        raise InputError(f'"{path}" is a folder, not a .mcz file.') from error
+    except OSError as error:
+        raise InputError(f'Cannot read "{path}": {error.strerror or error}.') from error

@@ -56,7 +56,8 @@ class Header:
     ``decoded`` the CRC-32 of the voxels of every tile as they were then, slab by slab, none for lossless;
     ``model`` length and CRC-32 of the codec's model, as read, None where the codec has none; ``preview`` those
     of the preview, None where there is none; ``group`` how many frames are coded after one another, see
-    ``frame_order``, 1 where none are (or where the codec itself looks at frames).
+    ``frame_order``, 1 where none are (or where the codec itself looks at frames);
+    ``over_time`` whether time was coded in the place of slices: grid and pipeline are for that.
     """
 
     described: dict[str, Any]
@@ -73,11 +74,12 @@ class Header:
     model: tuple[int, int] | None = None
     preview: tuple[int, int] | None = None
     group: int = 1
+    over_time: bool = False
 
     @property
     def version(self) -> int:
         """Format version of the file."""
-        if self.group > 1:
+        if self.group > 1 or self.over_time:
             return 4
         if isinstance(self.codec, FittedCodec):
             return 3
@@ -87,6 +89,11 @@ class Header:
     def shape(self) -> tuple[int, int, int, int, int]:
         """Voxels along (frame, slice, row, column, component)."""
         return shape_from_json(self.described)
+
+    @property
+    def coded_shape(self) -> tuple[int, int, int, int, int]:
+        """Voxels along (frame, slice, row, column, component) as they were coded, see ``coding_axes``."""
+        return _coded_shape(self.shape, self.over_time)
 
     @property
     def dtype(self) -> np.dtype:
@@ -134,6 +141,8 @@ class Header:
             content["preview"] = self.preview
         if self.group > 1:
             content["group"] = self.group
+        if self.over_time:
+            content["over_time"] = True
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -172,7 +181,10 @@ def _build(content: dict[str, Any]) -> Header:
     parts = content["grid"]
     if len(parts) != 3 or not all(type(part) is int for part in parts):
         raise ValueError("the grid needs three whole numbers")
-    grid, pipeline = Grid(shape[:4], *parts), Pipeline.from_json(content["transforms"])
+    over_time = content.get("over_time", False)
+    if over_time not in (False, True):
+        raise ValueError("it is coded neither over time nor not")
+    grid, pipeline = Grid(_coded_shape(shape, over_time)[:4], *parts), Pipeline.from_json(content["transforms"])
     dtype = np.dtype(str(described["type"]))
     planes = pipeline.output(dtype, shape[4])[1]
     corrections = codec_from_config(content["corrections"]) if "corrections" in content else None
@@ -194,8 +206,13 @@ def _build(content: dict[str, Any]) -> Header:
         model=_length_and_crc(content["model"], MAXIMUM_MODEL_BYTES) if "model" in content else None,
         preview=_length_and_crc(content["preview"], MAXIMUM_PREVIEW_BYTES) if "preview" in content else None,
         group=_group(content["group"]) if "group" in content else 1,
+        over_time=bool(over_time),
         **_added_by_loss(content, grid),
     )
+
+
+def _coded_shape(shape: tuple[int, int, int, int, int], over_time: bool) -> tuple[int, int, int, int, int]:
+    return (shape[1], shape[0], *shape[2:]) if over_time else shape
 
 
 def _group(value: Any) -> int:
@@ -244,6 +261,8 @@ def _check(header: Header, version: int) -> None:
         raise ValueError(f"format version {version} does not go with its guarantee and codec")
     if header.group > 1 and (header.model is not None or header.codec.guarantee != "lossless"):
         raise ValueError(f"frames that {header.codec.title} codes cannot follow others")
+    if header.over_time and (header.group > 1 or isinstance(header.codec, FittedCodec)):
+        raise ValueError("it is coded over time and after other frames at once")
     coded = [(header.codec, header.coded()[0])]
     if header.corrections is not None:
         coded.append((header.corrections, correction_planes(header.dtype, header.shape[4])[0]))
@@ -257,20 +276,20 @@ def _check(header: Header, version: int) -> None:
         raise ValueError("it claims to be lossless, but how it was coded loses")
     if header.corrections is not None and header.corrections.guarantee != "lossless":
         raise ValueError("its corrections are coded by a codec that loses")
-    shape, grid = header.shape, header.grid
+    shape, grid = header.coded_shape, header.grid
     # Cuts of an axis differ by one at the most.
     largest = -(-shape[1] // grid.slabs) * -(-shape[2] // grid.bands) * -(-shape[3] // grid.stripes)
     if largest > MAXIMUM_TILE_VOXELS:
         raise ValueError("a tile is larger than MedCompress writes")
     # Builds the image on a stand-in of no memory, so that what is wrong with it is found now.
-    header.image(np.broadcast_to(np.zeros((), header.dtype), shape))
+    header.image(np.broadcast_to(np.zeros((), header.dtype), header.shape))
 
 
 def _check_loss(header: Header) -> None:
     samples = math.prod(header.shape)
     if header.guarantee.compared + header.guarantee.exact > samples:
         raise ValueError("its guarantee tells of more samples than it has")
-    shape, grid = header.shape, header.grid
+    shape, grid = header.coded_shape, header.grid
     planes = max(header.coded()[1] + correction_planes(header.dtype, shape[4])[1], shape[4])
     tile = -(-shape[1] // grid.slabs) * -(-shape[2] // grid.bands) * -(-shape[3] // grid.stripes)
     if tile * planes > MAXIMUM_TILE_SAMPLES:

@@ -23,6 +23,7 @@ class Plan:
         corrections: the lossless codec that mends what the codec loses beyond the tolerance, or None
             where the codec keeps it by itself.
         data_range: largest minus smallest finite voxel, for the record of a lossy file.
+        over_time: whether time is in the place of slices; then grid and pipeline are for that.
         group: frames that are coded after one another, see ``FrameOrder``; 1 for each on its own.
     """
 
@@ -33,6 +34,7 @@ class Plan:
     corrections: Codec | None = None
     data_range: float = 0.0
     group: int = 1
+    over_time: bool = False
 
     @property
     def is_lossless(self) -> bool:
@@ -40,6 +42,6 @@ class Plan:
         return self.codec.guarantee == "lossless" and self.pipeline.is_exact and self.corrections is None
 
     def coder(self, voxels: np.ndarray) -> TileCoder:
-        """What codes the tiles of an image (frame, slice, row, column, component)."""
+        """What codes the tiles of an image (frame, slice, row, column, component), seen along the plan's axes."""
         order = FrameOrder.of(self.codec, len(voxels), self.group)
         return TileCoder(self.codec, self.pipeline, voxels.dtype, voxels.shape[-1], order, self.corrections)

@@ -8,9 +8,8 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
-from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
@@ -23,7 +22,8 @@ from ..parallel import ordered_map, thread_count, thread_pool
 from ..progress import Progress
 from ..tiling import Region, Span
 from ..tolerance import Tolerance, deviation_of
-from .archive import ArchiveReader
+from .archive import ArchiveReader, opened
+from .coding_axes import coding_view
 from .frame_order import FrameOrder
 from .frame_planes import FramePlanes
 from .header import (
@@ -35,13 +35,12 @@ from .header import (
     MODEL_NAME,
     PADDING_NAME,
     PREVIEW_NAME,
-    Entry,
     Header,
     parse_header,
     slab_name,
 )
 from .preview import preview_image
-from .tile_coding import TileCoder
+from .tile_coding import StoredTile, TileCoder
 
 _logger = logging.getLogger(__name__)
 
@@ -56,6 +55,7 @@ class Reader:
         accept_rounding: decode a file with loss even where this decoder rounds otherwise than the one its
             bound or exact region was checked with, which is refused by default; nothing is vouched for then.
         device: where a learned codec works, see ``learned.backends``.
+        name: what errors call a source that is not a path.
     """
 
     def __init__(
@@ -64,12 +64,13 @@ class Reader:
         threads: int | None = None,
         accept_rounding: bool = False,
         device: str = "auto",
+        name: str = "the compressed image in memory",
     ) -> None:
         self._accept_rounding, self._is_rounded = accept_rounding, False
         self._threads = thread_count(threads)
         self._owned = isinstance(source, (str, os.PathLike))
-        self.name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the compressed image in memory"
-        self._stream = _opened(source) if isinstance(source, (str, os.PathLike)) else source
+        self.name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else name
+        self._stream = opened(source) if isinstance(source, (str, os.PathLike)) else source
         try:
             self._archive = ArchiveReader(self._stream, self.name, HEADER_NAME)
             self.header = self._read_header()
@@ -82,7 +83,7 @@ class Reader:
         ]
         header = self.header
         codec = self._codec(device)
-        order = FrameOrder.of(codec, header.shape[0], header.group)
+        order = FrameOrder.of(codec, header.coded_shape[0], header.group)
         self._coder = TileCoder(
             codec, header.pipeline, header.dtype, header.shape[-1], order, corrections=header.corrections
         )
@@ -112,18 +113,19 @@ class Reader:
         """The whole image; its voxels are checked against the recorded SHA-256."""
         progress = progress or Progress()
         voxels = self._allocate(self.header.shape)
+        coded = coding_view(voxels, self.header.over_time)
         digest = hashlib.sha256()
         hashed = 0
 
         def place(region: Region, tile: np.ndarray) -> None:
-            region.of(voxels)[...] = tile
+            region.of(coded)[...] = tile
 
         for slab in self._slabs(place, progress, "Decompressing"):
             frame, part = divmod(slab, self.header.grid.slabs)
-            stop = self.header.shape[1] * (part + 1) // self.header.grid.slabs
-            block = voxels[frame, hashed:stop]
+            stop = coded.shape[1] * (part + 1) // self.header.grid.slabs
+            block = coded[frame, hashed:stop]
             digest.update(little_endian(block))
-            hashed = stop % self.header.shape[1]
+            hashed = stop % coded.shape[1]
         self._check_digest(digest.hexdigest())
         return self._image(voxels)
 
@@ -140,20 +142,35 @@ class Reader:
             not 0 <= start < stop <= length for (start, stop), length in zip(spans, shape[1:4], strict=True)
         ):
             raise IndexError(f"Frame {frame} and spans {spans} are not inside an image of shape {shape[:4]}.")
-        wanted = Region(frame, *spans)
-        result = self._allocate((*wanted.shape, shape[-1]))
-        jobs = [
-            (slab, number, tile)
-            for slab in self.header.grid.slabs_touching(wanted)
-            for number, tile in enumerate(self.header.grid.tiles_of_slab(slab))
-            if tile.intersection(wanted)
-        ]
-        with thread_pool(self._threads) as pool:
-            for region, tile in ordered_map(pool, lambda job: self._decode(*job), jobs, 3 * self._threads + 1):
-                common = region.intersection(wanted)
-                assert common is not None
-                result[common.relative_to(wanted)] = tile[common.relative_to(region)]
+        result = self._allocate((*Region(frame, *spans).shape, shape[-1]))
+        if not self.header.over_time:
+            self._fill(result, [Region(frame, *spans)])
+            return result
+        first, last = spans[0]
+        self._fill(result, [Region(number, (frame, frame + 1), *spans[1:]) for number in range(first, last)])
         return result
+
+    def _fill(self, result: np.ndarray, wanted: list[Region]) -> None:
+        """Decode boxes, along the coded axes, into an array (slice, row, column, component), one below the other."""
+        grid = self.header.grid
+        parts = np.split(result, np.cumsum([box.shape[0] for box in wanted])[:-1])
+        jobs = [
+            (slab, number, tile, box, part)
+            for box, part in zip(wanted, parts, strict=True)
+            for slab in grid.slabs_touching(box)
+            for number, tile in enumerate(grid.tiles_of_slab(slab))
+            if tile.intersection(box)
+        ]
+
+        def place(job: tuple[int, int, Region, Region, np.ndarray]) -> None:
+            slab, number, region, box, part = job
+            tile, common = self._decode(slab, number, region)[1], region.intersection(box)
+            assert common is not None
+            part[common.relative_to(box)] = tile[common.relative_to(region)]
+
+        with thread_pool(self._threads) as pool:
+            for _ in ordered_map(pool, place, jobs, 3 * self._threads + 1):
+                pass
 
     def verify(
         self,
@@ -174,12 +191,13 @@ class Reader:
             return
         if original.shape != self.header.shape or original.dtype != self.header.dtype:
             raise VerificationError(f'"{self.name}" holds another shape or type than the original.')
+        coded = coding_view(original, self.header.over_time)
 
         def compare(region: Region, tile: np.ndarray) -> None:
             if tolerance is None:
-                kept = same_voxels(tile, region.of(original))
+                kept = same_voxels(tile, region.of(coded))
             else:
-                found = deviation_of(region.of(original), tile, tolerance, region)
+                found = deviation_of(region.of(coded), tile, tolerance, region)
                 kept = found.broken == 0 and found.maximum <= self.header.guarantee.maximum_error
             if not kept:
                 raise VerificationError(
@@ -254,7 +272,7 @@ class Reader:
                 "has free; close other data, or read a region of it."
             ) from error
 
-    def _stored(self, slab: int, number: int) -> _StoredTile:
+    def _stored(self, slab: int, number: int) -> StoredTile:
         table = self.header.tiles[slab]
         planes = len(table) // self.header.grid.tiles_in_slab
         first = number * planes
@@ -264,7 +282,7 @@ class Reader:
             length = entry[0] if len(entry) > 1 else 0
             payloads.append(self._archive.read(slab_name(slab), start, length) if length else b"")
             start += length
-        return _StoredTile(entries, payloads, self.header.decoded[slab][number] if self.header.decoded else None)
+        return StoredTile(entries, payloads, self.header.decoded[slab][number] if self.header.decoded else None)
 
     def _codec(self, device: str) -> Codec:
         """The codec of the file, with its model if it has one."""
@@ -313,7 +331,7 @@ class Reader:
     @property
     def _follows_frames(self) -> bool:
         """Whether some frames are decoded with others at hand."""
-        return self._coder.order.group > 1 and self.header.shape[0] > 1
+        return self._coder.order.group > 1 and self.header.coded_shape[0] > 1
 
     def _decode_planes(self, slab: int, number: int) -> np.ndarray:
         """The planes of a tile, those of the frames that it follows first if it needs them."""
@@ -379,23 +397,3 @@ class Reader:
             return replace(image, attributes=self.header.guarantee.told(image.attributes, self._is_rounded))
         except (KeyError, TypeError, ValueError) as error:
             raise self._archive.corrupt(f"its description is malformed ({error})") from error
-
-
-@dataclass(frozen=True)
-class _StoredTile:
-    """A tile as the file has it, and the CRC-32 of its voxels as they decoded when written (None for lossless)."""
-
-    entries: tuple[Entry, ...]
-    payloads: list[bytes]
-    decoded_crc: int | None
-
-
-def _opened(path: str | os.PathLike[str]) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except FileNotFoundError as error:
-        raise InputError(f'There is no file "{path}".') from error
-    except IsADirectoryError as error:
-        raise InputError(f'"{path}" is a folder, not a .mcz file.') from error
-    except OSError as error:
-        raise InputError(f'Cannot read "{path}": {error.strerror or error}.') from error

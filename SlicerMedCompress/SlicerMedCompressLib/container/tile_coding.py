@@ -37,6 +37,15 @@ class CodedTile:
 
 
 @dataclass(frozen=True)
+class StoredTile:
+    """A tile as the file has it, and the CRC-32 of its voxels as they decoded when written (None for lossless)."""
+
+    entries: tuple[Entry, ...]
+    payloads: list[bytes]
+    decoded_crc: int | None
+
+
+@dataclass(frozen=True)
 class TileCoder:
     """How every tile of a file is coded.
 

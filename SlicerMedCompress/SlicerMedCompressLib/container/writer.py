@@ -20,6 +20,7 @@ from ..parallel import ordered_map
 from ..progress import Progress
 from ..tiling import Region
 from .archive import ArchiveWriter
+from .coding_axes import coding_view
 from .decoded_voxels import DecodedVoxels
 from .description import image_to_json
 from .header import (
@@ -63,10 +64,11 @@ def _write(
     threads: int,
     progress: Progress,
 ) -> Header:
-    start, decoded = stream.tell(), DecodedVoxels(image.voxels)
-    hashing = pool.submit(voxel_sha256, image.voxels) if plan.tolerance is None else None
+    voxels = coding_view(image.voxels, plan.over_time)
+    start, decoded = stream.tell(), DecodedVoxels(voxels)
+    hashing = pool.submit(voxel_sha256, voxels) if plan.tolerance is None else None
     try:
-        tables = _write_tiles(archive, image.voxels, plan, decoded, pool, threads, progress)
+        tables = _write_tiles(archive, voxels, plan, decoded, pool, threads, progress)
     finally:
         sha256 = hashing.result() if hashing is not None else decoded.sha256
     header = Header(
@@ -82,6 +84,7 @@ def _write(
         "" if plan.tolerance is None else f"{plan.codec.package} {plan.codec.library_version()}",
         tuple(decoded.checksums),
         group=plan.group,
+        over_time=plan.over_time,
     )
     if isinstance(plan.codec, FittedCodec):
         archive.add(MODEL_NAME, [plan.codec.model])
