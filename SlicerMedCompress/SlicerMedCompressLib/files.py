@@ -1,7 +1,8 @@
 """Image files to images and back, through SimpleITK: NRRD, NIfTI, MetaImage, TIFF, DICOM folders.
 
-A `.seg.nrrd` is a segmentation. Of a DICOM series only voxels and geometry are taken: no
-patient, study or device identifiers reach a file this way.
+A `.seg.nrrd` is a segmentation. A `.seq.nrrd`, any NRRD with an axis of frames, and the scene of one
+sequence (`.seq.mrb`, `.mrb`) are read without SimpleITK, which knows no frames. Of a DICOM series only
+voxels and geometry are taken: no patient, study or device identifiers reach a file this way.
 """
 
 from __future__ import annotations
@@ -17,31 +18,39 @@ import numpy as np
 
 from .dicom import read_series
 from .errors import InputError, OutputError, UnsupportedImageError
+from .frame_times import NIFTI_SUFFIXES, evenly_spaced, read_time_axis, start_and_step
 from .image import FrameAxis, Geometry, Image, Kind, check_voxel_type, same_voxels
 from .libraries import library
+from .mrb_files import MRB_SUFFIXES, read_bundle
+from .nrrd_header import INTERNAL_KEYS
 from .segmentation_files import segmentation_from_header, segmentation_header
+from .sequence_files import SEQUENCE_SUFFIXES, read_sequence, sequence_header, write_sequence
 
 WRITABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".tif", ".tiff")
 SEGMENTATION_SUFFIX = ".seg.nrrd"
+SEQUENCE_SUFFIX = ".seq.nrrd"
 _KEEPS_ATTRIBUTES = (".nrrd", ".nhdr", ".mha", ".mhd")
+_NRRD_SUFFIXES = (".nrrd", ".nhdr", *SEQUENCE_SUFFIXES)
 _logger = logging.getLogger(__name__)
-_INTERNAL_KEYS = ("NRRD_", "ITK_", "Segment", "ModalityWorklist", "space", "kinds", "measurement frame")
 
 
 def read_image(path: str | os.PathLike[str], kind: Kind | None = None) -> Image:
     """Any image file or DICOM folder as an image.
 
     Args:
-        kind: what the voxels are; by default a segmentation for `.seg.nrrd`, labels where the file
-            name says so (`_label`, `-label`, `_seg`), colour for 8 bit RGB(A), else scalar or vector.
+        kind: what the voxels are; by default what the file says of them (`.seg.nrrd`, `.seq.nrrd`), labels
+            where its name says so (`_label`, `-label`, `_seg`), colour for 8 bit RGB(A), else scalar or vector.
 
     Raises:
         InputError, UnsupportedImageError: naming the file and the problem.
     """
-    sitk = _simpleitk()
     source = Path(path)
     if not os.path.exists(source):
         raise InputError(f'There is no file or folder "{path}".')
+    sequence = _read_sequence(source, kind)
+    if sequence is not None:
+        return sequence
+    sitk = _simpleitk()
     try:
         read = read_series(sitk, source) if source.is_dir() else sitk.ReadImage(os.fspath(source))
     except RuntimeError as error:
@@ -52,21 +61,33 @@ def read_image(path: str | os.PathLike[str], kind: Kind | None = None) -> Image:
         raise UnsupportedImageError(f'"{path}": {error}') from error
 
 
+def _read_sequence(source: Path, kind: Kind | None) -> Image | None:
+    """The image with frames in a file of a kind that SimpleITK reads otherwise or not at all; else None."""
+    suffix = _suffix(source)
+    if source.is_dir():
+        return None
+    if suffix in MRB_SUFFIXES:
+        return read_bundle(source, stem(source), lambda path, own: read_image(path, kind or own))
+    header = sequence_header(source, kind) if suffix in _NRRD_SUFFIXES else None
+    if header is None:
+        return None
+    return read_sequence(source, header, stem(source), kind, _kind(source, header.voxel_type, 1))
+
+
 def write_image(image: Image, path: str | os.PathLike[str], compress: bool = True) -> None:
     """Write an image in the format that the file name ends in; an existing file is replaced at once.
 
     Raises OutputError if the format is unknown or cannot hold the image.
     """
-    sitk = _simpleitk()
     target = Path(path)
     suffix = _suffix(target)
-    if suffix not in WRITABLE and suffix != SEGMENTATION_SUFFIX:
-        raise OutputError(f'"{target.name}": choose a name that ends in {", ".join((SEGMENTATION_SUFFIX, *WRITABLE))}.')
-    if (suffix == SEGMENTATION_SUFFIX) != (image.kind is Kind.SEGMENTATION):
-        needed = SEGMENTATION_SUFFIX if image.kind is Kind.SEGMENTATION else ".nrrd or another volume format"
-        raise OutputError(f'"{target.name}": a {image.kind.value} needs a name that ends in {needed}.')
+    _check_suffix(target.name, suffix, image)
+    if suffix == SEQUENCE_SUFFIX:
+        write_sequence(image, target, compress)
+        return
+    sitk = _simpleitk()
     try:
-        written = _from_image(sitk, image)
+        written = _from_image(sitk, image, target.name)
     except RuntimeError as error:
         raise OutputError(f'Cannot write "{target}": ITK refuses its geometry. ({_last_line(error)})') from error
     fields = segmentation_header(image) if image.kind is Kind.SEGMENTATION else dict(image.attributes)
@@ -82,6 +103,20 @@ def write_image(image: Image, path: str | os.PathLike[str], compress: bool = Tru
             len(fields),
         )
     _write(sitk, written, image, target, compress)
+
+
+def _check_suffix(name: str, suffix: str, image: Image) -> None:
+    """Raise OutputError if no file of such a name can be written, or none that holds the image."""
+    own = (SEGMENTATION_SUFFIX, SEQUENCE_SUFFIX)
+    if suffix not in (*own, *WRITABLE):
+        raise OutputError(f'"{name}": choose a name that ends in {", ".join((*own, *WRITABLE))}.')
+    if (suffix == SEGMENTATION_SUFFIX) != (image.kind is Kind.SEGMENTATION):
+        needed = SEGMENTATION_SUFFIX if image.kind is Kind.SEGMENTATION else ".nrrd or another volume format"
+        raise OutputError(f'"{name}": a {image.kind.value} needs a name that ends in {needed}.')
+    if suffix == SEQUENCE_SUFFIX and image.frame_axis is None:
+        raise OutputError(
+            f'"{name}": an image without frames needs a name that ends in .nrrd or another volume format.'
+        )
 
 
 def _fits_header(key: str, text: str) -> bool:
@@ -127,14 +162,14 @@ def _simpleitk() -> ModuleType:
 
 def _suffix(path: Path) -> str:
     name = path.name.lower()
-    for double in (SEGMENTATION_SUFFIX, ".nii.gz"):
+    for double in (SEGMENTATION_SUFFIX, *SEQUENCE_SUFFIXES, ".seq.mrb", ".nii.gz"):
         if name.endswith(double):
             return double
     return path.suffix.lower()
 
 
 def stem(path: Path) -> str:
-    """The file name without its suffix, `.nii.gz` and `.seg.nrrd` included."""
+    """The file name without its suffix, `.nii.gz`, `.seg.nrrd` and `.seq.nrrd` included."""
     suffix = _suffix(path)
     return path.name[: -len(suffix)] if suffix else path.name
 
@@ -149,7 +184,7 @@ def _to_image(sitk: ModuleType, read: Any, source: Path, kind: Kind | None) -> I
     frames = read.GetSize()[3] if dimension == 4 else 1
     spatial = array.shape[1 if dimension == 4 else 0 : dimension]
     shape = (frames, *((1,) * (3 - len(spatial))), *spatial, components)
-    keys = {key: read.GetMetaData(key) for key in read.GetMetaDataKeys()}
+    keys = _metadata(read)
     if _suffix(source) == SEGMENTATION_SUFFIX and kind in (None, Kind.SEGMENTATION):
         kind = Kind.SEGMENTATION
     if keys.get("0008|0060", "").strip() == "SEG" and kind is None and components == 1:
@@ -161,10 +196,16 @@ def _to_image(sitk: ModuleType, read: Any, source: Path, kind: Kind | None) -> I
         kind=kind or _kind(source, array.dtype, components),
         name=stem(source),
         dimension=dimension,
-        attributes={key: text for key, text in keys.items() if is_text_format and not key.startswith(_INTERNAL_KEYS)},
-        frame_axis=_frame_axis(read) if dimension == 4 else None,
+        attributes={key: text for key, text in keys.items() if is_text_format and not key.startswith(INTERNAL_KEYS)},
+        frame_axis=_frame_axis(read, source) if dimension == 4 else None,
         segmentation=segmentation_from_header(keys, array) if kind is Kind.SEGMENTATION else None,
     )
+
+
+def _metadata(read: Any) -> dict[str, str]:
+    """The text fields of a file. SimpleITK refuses names that are not UTF-8; such bytes of a text become "?"."""
+    names = [name for name in read.GetMetaDataKeys() if name.isprintable()]
+    return {name: read.GetMetaData(name).encode("utf-8", "replace").decode() for name in names}
 
 
 def _kind(source: Path, dtype: np.dtype, components: int) -> Kind:
@@ -190,12 +231,14 @@ def _geometry(read: Any) -> Geometry:
     return Geometry((-origin[0], -origin[1], origin[2]), (spacing[0], spacing[1], spacing[2]), rows)
 
 
-def _frame_axis(read: Any) -> FrameAxis:
-    origin, spacing, count = read.GetOrigin()[3], read.GetSpacing()[3] or 1.0, read.GetSize()[3]
-    return FrameAxis(tuple(repr(origin + spacing * number) for number in range(count)), "time", "s")
+def _frame_axis(read: Any, source: Path) -> FrameAxis:
+    count = read.GetSize()[3]
+    found = read_time_axis(source, count) if _suffix(source) in NIFTI_SUFFIXES else None
+    values = evenly_spaced(repr(read.GetOrigin()[3]), repr(read.GetSpacing()[3]), count)
+    return found or FrameAxis(values, "time", "s")
 
 
-def _from_image(sitk: ModuleType, image: Image) -> Any:
+def _from_image(sitk: ModuleType, image: Image, name: str) -> Any:
     voxels = image.voxels
     is_vector = voxels.shape[-1] > 1
     array = voxels if is_vector else voxels[..., 0]
@@ -205,13 +248,13 @@ def _from_image(sitk: ModuleType, image: Image) -> Any:
             array = array[0]
     dimension = array.ndim - is_vector
     if dimension == 4 and is_vector:
-        raise OutputError("Sequences of vectors or colours cannot be written to image files; load them in Slicer.")
+        raise OutputError(f'"{name}": a sequence of vectors or colors needs a name that ends in .seq.nrrd.')
     written = sitk.GetImageFromArray(np.ascontiguousarray(array), isVector=is_vector)
-    _set_geometry(written, image, dimension)
+    _set_geometry(written, image, dimension, name)
     return written
 
 
-def _set_geometry(written: Any, image: Image, dimension: int) -> None:
+def _set_geometry(written: Any, image: Image, dimension: int, name: str) -> None:
     spatial = min(dimension, 3)
     directions = np.array(image.geometry.directions)
     directions[:2] *= -1
@@ -220,29 +263,13 @@ def _set_geometry(written: Any, image: Image, dimension: int) -> None:
     matrix = np.eye(dimension)
     matrix[:spatial, :spatial] = directions[:spatial, :spatial]
     if dimension == 4:
-        start, step = _frame_step(image.frame_axis)
+        start, step = start_and_step(image.frame_axis, name)
         origin.append(start)
         spacing.append(step)
     # Minus zero is what a sign change makes of the zeros of an axis-aligned image.
     written.SetOrigin([value + 0.0 for value in origin])
     written.SetSpacing(spacing)
     written.SetDirection((matrix + 0.0).ravel().tolist())
-
-
-def _frame_step(axis: FrameAxis | None) -> tuple[float, float]:
-    """Start and step of evenly spaced index values; 0 and 1 where they are not numbers or not even."""
-    try:
-        values = np.array([float(value) for value in axis.values] if axis is not None else [])
-    except ValueError:
-        values = np.empty(0)
-    steps = np.diff(values)
-    even = (
-        len(values) and np.all(np.isfinite(values)) and np.all(steps > 0) and np.allclose(steps, steps[:1], rtol=1e-6)
-    )
-    if not even:
-        _logger.warning("The frames are numbered from 0: the format keeps evenly spaced times only.")
-        return 0.0, 1.0
-    return float(values[0]), float(steps[0]) if len(steps) else 1.0
 
 
 def _last_line(error: Exception) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
 
 from .appearance import Display
 from .errors import UnsupportedImageError
+from .playback import Browser
 from .segments import Segmentation
 
 SUPPORTED_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
@@ -66,7 +67,8 @@ class Geometry:
 class FrameAxis:
     """The fourth axis: one index value a frame, as text (the way MRML sequences keep it).
 
-    ``names`` are those of the frames, or empty where they have none of their own.
+    ``names`` are those of the frames, or empty where they have none of their own. ``attributes`` are what each
+    frame has beside the attributes of the image, key to text; they come before those; empty where no frame has any.
     """
 
     values: tuple[str, ...]
@@ -74,6 +76,16 @@ class FrameAxis:
     unit: str = ""
     numeric: bool = True
     names: tuple[str, ...] = ()
+    attributes: tuple[Mapping[str, str], ...] = ()
+
+    def part(self, numbers: Sequence[int]) -> FrameAxis:
+        """The axis of some of the frames."""
+        return replace(
+            self,
+            values=tuple(self.values[number] for number in numbers),
+            names=tuple(self.names[number] for number in numbers) if self.names else (),
+            attributes=tuple(self.attributes[number] for number in numbers) if self.attributes else (),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +100,8 @@ class Image:
         name: what the user calls it.
         dimension: number of index axes in the file it came from: 2, 3 or 4 (with frames).
         quantity, units: coded entries as MRML writes them, empty if not stated.
-        attributes: key to text, kept as they are.
+        attributes: key to text, kept as they are; of a sequence those that all frames have alike.
+        browser: how a sequence is played, if it is.
     """
 
     voxels: np.ndarray
@@ -102,6 +115,7 @@ class Image:
     frame_axis: FrameAxis | None = None
     display: Display | None = None
     segmentation: Segmentation | None = None
+    browser: Browser | None = None
 
     def __post_init__(self) -> None:
         check_voxel_type(self.voxels.dtype, self.name)
@@ -121,13 +135,10 @@ class Image:
         if axis is None:
             if count != 1:
                 raise UnsupportedImageError(f"{count} frames need a frame axis that names them.")
+            if self.browser is not None:
+                raise UnsupportedImageError("Only a sequence is played; the image has no frame axis.")
             return
-        if len(axis.values) != count:
-            raise UnsupportedImageError(f"{count} frames need as many index values, not {len(axis.values)}.")
-        if len(set(axis.values)) != count:
-            raise UnsupportedImageError("Two frames have the same index value; give each its own.")
-        if len(axis.names) not in (0, count):
-            raise UnsupportedImageError("Either every frame has a name, or none.")
+        check_frames(axis, count, self.browser)
 
     def _check_kind(self) -> None:
         components = self.voxels.shape[-1]
@@ -147,6 +158,20 @@ class Image:
     def voxel_count(self) -> int:
         """Number of voxels: frames x slices x rows x columns, whatever the components."""
         return int(self.voxels.size // self.voxels.shape[-1])
+
+
+def check_frames(axis: FrameAxis, count: int, browser: Browser | None) -> None:
+    """Raise UnsupportedImageError unless an axis, and a browser if there is one, belong to so many frames."""
+    if len(axis.values) != count:
+        raise UnsupportedImageError(f"{count} frames need as many index values, not {len(axis.values)}.")
+    if len(set(axis.values)) != count:
+        raise UnsupportedImageError("Two frames have the same index value; give each its own.")
+    if len(axis.names) not in (0, count):
+        raise UnsupportedImageError("Either every frame has a name, or none.")
+    if len(axis.attributes) not in (0, count):
+        raise UnsupportedImageError("Either every frame has attributes of its own, none among them, or no frame.")
+    if browser is not None and browser.selected_item >= count:
+        raise UnsupportedImageError(f"Frame {browser.selected_item} is shown, of {count} frames counted from 0.")
 
 
 def check_voxel_type(dtype: np.dtype, name: str = "") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
@@ -9,6 +11,8 @@ from hypothesis.extra import numpy as stnp
 from SlicerMedCompressLib.appearance import ColorTable, Display
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.image import SUPPORTED_TYPES, FrameAxis, Geometry, Image, Kind
+from SlicerMedCompressLib.mixed_sequence import MixedSequence
+from SlicerMedCompressLib.playback import Browser
 from SlicerMedCompressLib.segments import Segment, Segmentation
 
 INSTALLED = [name for name, codec in CODECS.items() if codec.unavailable_reason() is None]
@@ -97,6 +101,27 @@ def sequence() -> Image:
         name="cine",
         frame_axis=FrameAxis(("0", "40.5", "81", "130"), "time", "ms", True, ("f0", "f1", "f2", "f3")),
     )
+
+
+def mixed_sequence() -> MixedSequence:
+    """Two frames that are alike with attributes of their own, a larger one, labels, a segmentation; played."""
+    axis = FrameAxis(("0", "10.5", "20", "30", "44"), "time", "ms", True, ("f0", "f1", "f2", "f3", "f4"))
+    alike = np.stack([head((6, 20, 22)) + 10 * number for number in range(2)])[..., np.newaxis]
+    parts = (
+        Image(
+            alike,
+            dimension=4,
+            name="heart",
+            attributes={"all": "same"},
+            frame_axis=replace(axis.part((0, 1)), attributes=({"uid": "1.2.3"}, {"uid": "1.2.4", "odd": ""})),
+            display=Display(window=350.5, level=40.0),
+        ),
+        replace(described_head(), voxels=head((7, 24, 20))[np.newaxis, ..., np.newaxis], name="f2"),
+        scalar((head((6, 20, 22)) > 100).astype(np.uint8), geometry=OBLIQUE, kind=Kind.LABEL, name="f3"),
+        segmentation(),
+    )
+    browser = Browser(name="player", playback_rate=12.5, looped=False, selected_item=3, proxy_name="shown")
+    return MixedSequence(parts, ((0, 1), (2,), (3,), (4,)), axis, "heart", browser)
 
 
 def full_range(dtype: np.dtype, shape: tuple[int, ...] = (3, 17, 19)) -> np.ndarray:

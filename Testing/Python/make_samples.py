@@ -8,16 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from generated_images import described_head, head, scalar, segmentation, sequence
+from generated_images import described_head, head, mixed_sequence, scalar, segmentation, sequence
 
 from SlicerMedCompressLib.codecs import CODECS
-from SlicerMedCompressLib.compression import compress, decompress
+from SlicerMedCompressLib.compression import compress
 from SlicerMedCompressLib.image import Image, Kind
 from SlicerMedCompressLib.learned import adaptation
+from SlicerMedCompressLib.mixed_sequence import Content
+from SlicerMedCompressLib.playback import Browser
+from SlicerMedCompressLib.sequence_compression import compress_parts, read_content
 from SlicerMedCompressLib.targets import MaxError, MaxRelativeError, Psnr
 
 CODECS_OF_VERSION_1 = (
@@ -94,23 +99,55 @@ def samples_of_learned_codec() -> dict[str, tuple[Image, dict[str, Any]]]:
     }
 
 
+def samples_of_version_4() -> dict[str, tuple[Content, dict[str, Any]]]:
+    """Name to content and how it is coded: a browser, attributes of frames, frames after others, parts."""
+    axis = sequence().frame_axis
+    assert axis is not None
+    attributes = tuple({"DICOM.instanceUIDs": f"1.2.{number}"} for number in range(4))
+    browser = Browser(name="player", playback_rate=24.5, looped=False, selected_item=2, index_display="index")
+    return {
+        "browser": (replace(sequence(), browser=browser), {"codec": "jpegls"}),
+        "attributes": (replace(sequence(), frame_axis=replace(axis, attributes=attributes)), {"codec": "jpegls"}),
+        "frames-after-others": (sequence(), {"codec": "htj2k"}),
+        "learned": (replace(sequence(), browser=browser), {"codec": "causal"}),
+        "bound": (replace(sequence(), browser=browser), {"codec": "jpegls", "target": MaxError(3)}),
+        "parts": (mixed_sequence(), {"codec": "jpegls"}),
+        "parts-bound": (mixed_sequence(), {"codec": "jpegls", "target": MaxError(3)}),
+    }
+
+
+def voxels_of(content: Content) -> np.ndarray:
+    """All voxels, those of parts one after another as bytes."""
+    if isinstance(content, Image):
+        return content.voxels
+    return np.concatenate([np.frombuffer(part.voxels.tobytes(), np.uint8) for part in content.parts])
+
+
 def main() -> None:
-    """Write every sample of a version, which the folder's name ends in, and what its voxels are."""
+    """Write the samples of a version (the folder's name) that are not there yet, and what their voxels are."""
     folder = Path(sys.argv[1])
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     # Any adapted weights will do.
     adaptation.EFFORTS, adaptation.VOXELS_FOR_ALL, adaptation.SAMPLES = (0, 150, 150, 150, 150), 1, 50_000
-    made = {
+    made: Mapping[str, tuple[Content, dict[str, Any]]] = {
         "v1": {name: (image, {"codec": codec}) for name, (image, codec) in samples().items()},
         "v2": samples_with_loss(),
         "v3": samples_of_learned_codec(),
+        "v4": samples_of_version_4(),
     }[folder.name]
-    expected = {}
-    for name, (image, how) in made.items():
-        compress(image, folder / f"{name}.mcz", **how)
-        voxels = decompress(folder / f"{name}.mcz").voxels
+    table = folder / "expected.json"
+    expected = json.loads(table.read_text()) if table.exists() else {}
+    for name, (content, how) in made.items():
+        path = folder / f"{name}.mcz"
+        if path.exists():
+            continue
+        if isinstance(content, Image):
+            compress(content, path, **how)
+        else:
+            compress_parts(content, path, **how)
+        voxels = voxels_of(read_content(path))
         expected[name] = {"sha256": hashlib.sha256(voxels.tobytes()).hexdigest(), "shape": voxels.shape}
-    (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
+    table.write_text(json.dumps(expected, indent=1) + "\n")
 
 
 if __name__ == "__main__":

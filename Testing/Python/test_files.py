@@ -85,6 +85,16 @@ def test_attributes_of_a_file_come_back(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.nrrd").attributes == {"my key": "my value"}
 
 
+def test_attributes_that_are_not_utf_8_do_not_keep_an_image_from_being_read(tmp_path: Path) -> None:
+    image = scalar(head((3, 4, 5)), attributes={"name": "Gruesse", "Schluessel": "x"})
+    write_image(image, tmp_path / "a.nrrd", compress=False)
+    content = (tmp_path / "a.nrrd").read_bytes().replace(b"Gruesse", b"Gr\xfc\xdfe").replace(b"Schlue", b"Schl\xfc")
+    (tmp_path / "a.nrrd").write_bytes(content)
+    read = read_image(tmp_path / "a.nrrd")
+    assert same_voxels(read.voxels, image.voxels)
+    assert read.attributes == {"name": "Gr??e"}
+
+
 def test_segmentations_come_back_with_their_segments(tmp_path: Path) -> None:
     image = segmentation()
     plain = {"SegmentationTest": "x"}

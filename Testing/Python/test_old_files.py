@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make_samples import samples, samples_with_loss
+from make_samples import samples, samples_of_version_4, samples_with_loss, voxels_of
 
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import decompress
 from SlicerMedCompressLib.container import Reader
 from SlicerMedCompressLib.errors import MissingLibraryError
+from SlicerMedCompressLib.sequence_compression import read_parts
 from SlicerMedCompressLib.transforms.pipeline import TRANSFORMS
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
-FILES = sorted(SAMPLES.glob("v*/*.mcz"))
+ALL = sorted(SAMPLES.glob("v*/*.mcz"))
+FILES = [path for path in ALL if not path.stem.startswith("parts")]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -56,6 +58,24 @@ def test_an_old_lossy_file_is_as_far_from_its_original_as_it_says(name: str) -> 
 def test_an_old_description_means_the_same(name: str) -> None:
     stored, made = decompress(SAMPLES / "v1" / f"{name}.mcz"), samples()[name][0]
     for field in ("geometry", "kind", "name", "units", "attributes", "frame_axis", "display", "segmentation"):
+        assert getattr(stored, field) == getattr(made, field), field
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path not in FILES], ids=lambda path: path.stem)
+def test_an_old_archive_of_parts_holds_the_same(path: Path) -> None:
+    expected = json.loads((path.parent / "expected.json").read_text())[path.stem]
+    stored, made = read_parts(path), samples_of_version_4()[path.stem][0]
+    voxels = voxels_of(stored)
+    assert list(voxels.shape) == expected["shape"]
+    assert hashlib.sha256(voxels.tobytes()).hexdigest() == expected["sha256"]
+    for field in ("name", "numbers", "frame_axis", "browser"):
+        assert getattr(stored, field) == getattr(made, field), field
+
+
+@pytest.mark.parametrize("name", ["browser", "attributes", "learned", "bound"])
+def test_an_old_description_of_playback_means_the_same(name: str) -> None:
+    stored, made = decompress(SAMPLES / "v4" / f"{name}.mcz"), samples_of_version_4()[name][0]
+    for field in ("name", "frame_axis", "browser"):
         assert getattr(stored, field) == getattr(made, field), field
 
 

@@ -123,14 +123,6 @@ def test_a_sequence_comes_back_with_its_times_and_frame_names(scene: Any, tmp_pa
     assert reloaded.GetIndexUnit() == "ms"
 
 
-def test_frames_that_differ_are_refused_with_what_to_do(scene: Any, tmp_path: Path) -> None:
-    node = image_to_node(sequence(), scene)
-    frame = node.GetNthDataNode(2)
-    frame.SetSpacing(9, 9, 9)
-    with pytest.raises(UnsupportedImageError, match="Frame 2"):
-        MedCompressLogic().compress(node, tmp_path / "a.mcz")
-
-
 def test_a_sequence_without_frames_is_refused(scene: Any, tmp_path: Path) -> None:
     node = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "empty")
     with pytest.raises(UnsupportedImageError, match="no frames"):

@@ -31,7 +31,11 @@ TARGETS: dict[str, tuple[type[Target], str]] = {
 def add_commands(command: Command) -> None:
     """Declare both commands."""
     added = command("compress", _compress, "Compress an image file or a DICOM folder to .mcz.")
-    added.add_argument("input", type=Path, help="an image SimpleITK reads, or the folder of one DICOM series")
+    added.add_argument(
+        "input",
+        type=Path,
+        help="an image SimpleITK reads, a .seq.nrrd, a .mrb of one sequence, or the folder of one DICOM series",
+    )
     added.add_argument("output", type=Path, help="a name that ends in .mcz; an existing file is replaced")
     how = added.add_mutually_exclusive_group()
     how.add_argument(
@@ -48,7 +52,9 @@ def add_commands(command: Command) -> None:
     added.add_argument("--json", action="store_true", help="figures as JSON")
     add_common(added)
 
-    added = command("decompress", _decompress, "Decompress .mcz to NRRD, NIfTI, MetaImage, TIFF or .seg.nrrd.")
+    added = command(
+        "decompress", _decompress, "Decompress .mcz to .nrrd, .seg.nrrd, .seq.nrrd, NIfTI, MetaImage, TIFF."
+    )
     added.add_argument("input", type=Path)
     added.add_argument("output", type=Path, help="the ending chooses the format; an existing file is replaced")
     added.add_argument(

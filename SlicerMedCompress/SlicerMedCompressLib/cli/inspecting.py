@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..codecs import CODECS, describe
-from ..container import Reader
+from ..container import PartsReader, Reader, holds_parts
+from ..container.parts import VERSION as PARTS_VERSION
 from ..errors import MedCompressError
 from ..progress import Progress
 from .arguments import Command, add_common
@@ -31,15 +33,56 @@ def add_commands(command: Command) -> None:
 
 
 def _info(options: argparse.Namespace) -> None:
-    with Reader(options.input) as reader:
-        facts = file_facts(reader)
+    if holds_parts(options.input):
+        with PartsReader(options.input) as reader:
+            _show_parts(parts_facts(reader), options.json)
+        return
+    with Reader(options.input) as single:
+        facts = file_facts(single)
     if options.json:
         print(json.dumps(facts))
         return
-    shown = {key: value for key, value in facts.items() if key != "errors" and value not in (None, "", {})}
-    errors = {key: value for key, value in facts["errors"].items() if key != "kind"}
-    for key, value in {**shown, **errors}.items():
-        print(f"{key.replace('_', ' '):<24} {_readable(value)}")
+    errors = {key: value for key, value in facts.pop("errors").items() if key != "kind"}
+    _show({**facts, **errors})
+
+
+def _show(facts: dict[str, Any]) -> None:
+    for key, value in facts.items():
+        if value not in (None, "", {}):
+            print(f"{key.replace('_', ' '):<24} {_readable(value)}")
+
+
+def _show_parts(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(facts))
+        return
+    parts = facts.pop("parts")
+    _show({**facts, "parts": len(parts)})
+    for number, part in enumerate(parts):
+        held, size = part["frames_held"], " x ".join(map(str, part["shape"][1:4]))
+        frames = f"frame {held[0]}" if len(held) == 1 else f"frames {held[0]} to {held[-1]}"
+        told = f"{frames}, {part['kind']} {part['type']} {size}, {part['codec']['id']}, {part['guarantee']}"
+        print(f"{f'part {number}':<24} {_readable(told)}")
+
+
+def parts_facts(reader: PartsReader) -> dict[str, Any]:
+    """What an `.mcz` of parts says of itself, as JSON values; ``parts`` are the facts of each, and its frames."""
+    contents, parts = reader.contents, []
+    for number, listed in enumerate(contents.parts):
+        with reader.part(number) as part:
+            parts.append({**file_facts(part), "frames_held": list(listed.numbers)})
+    return {
+        "name": contents.name,
+        "frames": asdict(contents.frame_axis),
+        "browser": None if contents.browser is None else asdict(contents.browser),
+        "file": reader.name,
+        "bytes": reader.size,
+        "voxel_bytes": reader.voxel_bytes,
+        "ratio": reader.voxel_bytes / reader.size,
+        "format_version": PARTS_VERSION,
+        "writer": contents.writer,
+        "parts": parts,
+    }
 
 
 def file_facts(reader: Reader) -> dict[str, Any]:
@@ -80,7 +123,8 @@ def _verify(options: argparse.Namespace) -> int:
     failed = 0
     for path in options.input:
         try:
-            with ProgressLine(options.quiet) as line, Reader(path, options.threads) as reader:
+            opened = PartsReader if holds_parts(path) else Reader
+            with ProgressLine(options.quiet) as line, opened(path, options.threads) as reader:
                 reader.verify(progress=Progress(line.update))
             print(f"{path}: good")
         except MedCompressError as error:

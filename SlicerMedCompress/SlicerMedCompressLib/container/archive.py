@@ -74,6 +74,9 @@ class ArchiveReader:
         for member in listed:
             self._check(member)
             self._members[member.filename] = member
+        if listed and min(member.header_offset for member in listed) != 0:
+            # zipfile looks past bytes in front: of an archive of archives that was cut off it would find the last part.
+            raise self.corrupt("it was cut off, or does not begin with its archive")
         end = 0
         for member in sorted(listed, key=lambda listed: listed.header_offset):
             if member.header_offset < end:

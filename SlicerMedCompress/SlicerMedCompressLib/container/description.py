@@ -15,12 +15,13 @@ import numpy as np
 
 from ..appearance import ColorTable, Display
 from ..image import FrameAxis, Geometry, Image, Kind
+from ..playback import Browser
 from ..segments import Segment, Segmentation
 
 MAXIMUM_TEXT = 1 << 24
 IMAGE_KEYS = {
     *("shape", "type", "kind", "dimension", "origin", "spacing", "directions", "name", "quantity", "units"),
-    *("attributes", "frames", "display", "segmentation"),
+    *("attributes", "frames", "display", "segmentation", "browser"),
 }
 
 
@@ -41,13 +42,33 @@ def image_to_json(image: Image) -> dict[str, Any]:
     if image.attributes:
         described["attributes"] = dict(image.attributes)
     if image.frame_axis is not None:
-        described["frames"] = asdict(image.frame_axis)
+        described["frames"] = frame_axis_to_json(image.frame_axis)
     if image.display is not None:
         described["display"] = _without_defaults(image.display)
     if image.segmentation is not None:
         segments = [_without_defaults(segment) for segment in image.segmentation.segments]
         described["segmentation"] = {**_without_defaults(image.segmentation), "segments": segments}
+    if image.browser is not None:
+        described["browser"] = browser_to_json(image.browser)
     return described
+
+
+def frame_axis_to_json(axis: FrameAxis) -> dict[str, Any]:
+    """A frame axis; attributes are left out where no frame has any."""
+    described: dict[str, Any] = {key: getattr(axis, key) for key in ("values", "name", "unit", "numeric", "names")}
+    if any(axis.attributes):
+        described["attributes"] = [dict(texts) for texts in axis.attributes]
+    return described
+
+
+def browser_to_json(browser: Browser) -> dict[str, Any]:
+    """The settings of a browser that are not the usual ones."""
+    return _without_defaults(browser)
+
+
+def tells_of_playback(described: Mapping[str, Any]) -> bool:
+    """Whether an image is described by what came with version 4: a browser, or attributes of single frames."""
+    return "browser" in described or "attributes" in (described.get("frames") or {})
 
 
 def _without_defaults(instance: Any) -> dict[str, Any]:
@@ -69,7 +90,7 @@ def shape_from_json(described: Mapping[str, Any]) -> tuple[int, int, int, int, i
 
 
 def image_from_json(described: Mapping[str, Any], voxels: np.ndarray) -> Image:
-    """The image with these voxels; ValueError for a key that a version 1 header does not have."""
+    """The image with these voxels; ValueError for a key that no version has."""
     unknown = set(described) - IMAGE_KEYS
     if unknown:
         raise ValueError(f"the image is described by an unknown {sorted(unknown)[0][:40]!r}")
@@ -82,25 +103,38 @@ def image_from_json(described: Mapping[str, Any], voxels: np.ndarray) -> Image:
             tuple(_numbers(row, 3) for row in _list(described["directions"], 3)),  # type: ignore[misc]
         ),
         kind=Kind(described["kind"]),
-        name=_text(described.get("name", "")),
+        name=text_from_json(described.get("name", "")),
         dimension=_within(_integer(described["dimension"]), 2, 4),
-        quantity=_text(described.get("quantity", "")),
-        units=_text(described.get("units", "")),
+        quantity=text_from_json(described.get("quantity", "")),
+        units=text_from_json(described.get("units", "")),
         attributes=_texts(described.get("attributes", {})),
-        frame_axis=None if frames is None else _frame_axis(frames),
+        frame_axis=None if frames is None else frame_axis_from_json(frames),
         display=None if display is None else _display(display),
         segmentation=None if segmentation is None else _segmentation(segmentation),
+        browser=browser_from_json(described["browser"]) if "browser" in described else None,
     )
 
 
-def _frame_axis(described: Mapping[str, Any]) -> FrameAxis:
+def frame_axis_from_json(described: Mapping[str, Any]) -> FrameAxis:
+    """The opposite of ``frame_axis_to_json``; KeyError, TypeError or ValueError for anything else."""
     return FrameAxis(
-        tuple(_text(value) for value in _list(described["values"])),
-        _text(described["name"]),
-        _text(described["unit"]),
+        tuple(text_from_json(value) for value in _list(described["values"])),
+        text_from_json(described["name"]),
+        text_from_json(described["unit"]),
         _boolean(described["numeric"]),
-        tuple(_text(name) for name in _list(described["names"])),
+        tuple(text_from_json(name) for name in _list(described["names"])),
+        tuple(_texts(texts) for texts in _list(described.get("attributes", []))),
     )
+
+
+def browser_from_json(described: Mapping[str, Any]) -> Browser:
+    """The opposite of ``browser_to_json``; KeyError, TypeError or ValueError for anything else."""
+    read: dict[type, Any] = {str: text_from_json, float: _number, bool: _boolean, int: _integer}
+    usual = asdict(Browser())
+    unknown = set(described) - set(usual)
+    if unknown:
+        raise ValueError(f"the browser is described by an unknown {sorted(unknown)[0][:40]!r}")
+    return Browser(**{key: read[type(usual[key])](value) for key, value in described.items()})
 
 
 def _display(described: Mapping[str, Any]) -> Display:
@@ -116,15 +150,15 @@ def _display(described: Mapping[str, Any]) -> Display:
 
 
 def _color_table(described: Mapping[str, Any]) -> ColorTable:
-    names = tuple(_text(name) for name in _list(described["names"]))
+    names = tuple(text_from_json(name) for name in _list(described["names"]))
     colors = tuple(_numbers(color, 4) for color in _list(described["colors"]))
     defined = tuple(_boolean(flag) for flag in _list(described["defined"]))
     if len(names) != len(colors) or len(defined) not in (0, len(names)):
         raise ValueError("the colour table needs a colour for each name")
     return ColorTable(
-        _text(described["node_id"]),
-        _text(described["name"]),
-        _text(described["type_name"]),
+        text_from_json(described["node_id"]),
+        text_from_json(described["name"]),
+        text_from_json(described["type_name"]),
         names,
         colors,  # type: ignore[arg-type]
         defined,
@@ -135,9 +169,9 @@ def _segmentation(described: Mapping[str, Any]) -> Segmentation:
     settings: dict[str, Any] = {"segments": tuple(_segment(segment) for segment in _list(described["segments"]))}
     for key in ("source_representation", "conversion_parameters"):
         if key in described:
-            settings[key] = _text(described[key])
+            settings[key] = text_from_json(described[key])
     if "representations" in described:
-        settings["representations"] = tuple(_text(name) for name in _list(described["representations"]))
+        settings["representations"] = tuple(text_from_json(name) for name in _list(described["representations"]))
     if "extent_offset" in described:
         steps = _list(described["extent_offset"], 3)
         settings["extent_offset"] = tuple(_within(_integer(step), -(1 << 30), 1 << 30) for step in steps)
@@ -152,8 +186,8 @@ def _segment(described: Mapping[str, Any]) -> Segment:
     if "opacity" in described:
         settings["opacity"] = _number(described["opacity"])
     return Segment(
-        identifier=_text(described["identifier"]),
-        name=_text(described["name"]),
+        identifier=text_from_json(described["identifier"]),
+        name=text_from_json(described["name"]),
         label_value=_within(_integer(described["label_value"]), -(1 << 31), (1 << 31) - 1),
         layer=_within(_integer(described["layer"]), 0, 1 << 16),
         color=_numbers(described["color"], 3),  # type: ignore[arg-type]
@@ -162,7 +196,7 @@ def _segment(described: Mapping[str, Any]) -> Segment:
     )
 
 
-def _text(value: Any) -> str:
+def text_from_json(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAXIMUM_TEXT:
         raise TypeError("a text is missing or too long")
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -173,7 +207,7 @@ def _text(value: Any) -> str:
 def _texts(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise TypeError("attributes must be a map of texts")
-    return {_text(key): _text(text) for key, text in value.items()}
+    return {text_from_json(key): text_from_json(text) for key, text in value.items()}
 
 
 def _list(value: Any, length: int | None = None) -> list[Any]:

@@ -16,15 +16,17 @@ from ..image import Image, check_voxel_type
 from ..tiling import Grid
 from ..transforms import Pipeline
 from ..transforms.corrections import correction_planes
-from .description import image_from_json, shape_from_json
+from .description import image_from_json, shape_from_json, tells_of_playback
 from .frame_order import LARGEST_GROUP
 from .guarantee import LOSSLESS, Guarantee
 
 FORMAT = "MedCompress"
 VERSIONS = (1, 2, 3, 4)
 """1 for lossless files, so that MedCompress 0.1 reads them; 2 for the others; 3 where the codec has a model; 4 where
-frames are coded after others."""
+frames are coded after others, a browser plays them, they have attributes of their own, or the file holds parts."""
 HEADER_NAME = "header.json"
+SEQUENCE_KEY = "sequence"
+"""In the header of an archive of parts, see ``parts``."""
 DEFLATED_SINCE = 3
 """Version of the format from which on the header may be deflated."""
 MODEL_NAME = "model"
@@ -79,7 +81,7 @@ class Header:
     @property
     def version(self) -> int:
         """Format version of the file."""
-        if self.group > 1 or self.over_time:
+        if self.group > 1 or self.over_time or tells_of_playback(self.described):
             return 4
         if isinstance(self.codec, FittedCodec):
             return 3
@@ -151,8 +153,8 @@ def slab_name(slab: int) -> str:
     return f"tiles/{slab:06d}"
 
 
-def parse_header(text: bytes) -> Header:
-    """The header from its bytes; ValueError with the problem in a few words for anything wrong."""
+def parse_content(text: bytes) -> dict[str, Any]:
+    """The JSON of a header of a version that is known; ValueError as of ``parse_header``."""
     try:
         content = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
@@ -163,6 +165,17 @@ def parse_header(text: bytes) -> Header:
         raise ValueError(
             f"it has format version {str(content.get('version'))[:20]}, this MedCompress reads versions "
             f"{VERSIONS[0]} to {VERSIONS[-1]}; update MedCompress"
+        )
+    return dict(content)
+
+
+def parse_header(text: bytes) -> Header:
+    """The header from its bytes; ValueError with the problem in a few words for anything wrong."""
+    content = parse_content(text)
+    if SEQUENCE_KEY in content:
+        raise ValueError(
+            "it holds a sequence whose frames differ, as an archive of parts; load it in Slicer, or take its parts "
+            "out with any ZIP program and decompress those"
         )
     try:
         header = _build(content)
@@ -258,7 +271,7 @@ def _check(header: Header, version: int) -> None:
         or (header.model is not None) != isinstance(header.codec, FittedCodec)
         or (header.preview is not None and header.model is None)
     ):
-        raise ValueError(f"format version {version} does not go with its guarantee and codec")
+        raise ValueError(f"format version {version} does not go with what it holds")
     if header.group > 1 and (header.model is not None or header.codec.guarantee != "lossless"):
         raise ValueError(f"frames that {header.codec.title} codes cannot follow others")
     if header.over_time and (header.group > 1 or isinstance(header.codec, FittedCodec)):

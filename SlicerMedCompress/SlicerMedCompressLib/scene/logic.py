@@ -12,12 +12,14 @@ import slicer
 from .. import compression
 from ..codecs import CODECS, Codec, describe
 from ..container import Reader
+from ..mixed_sequence import MixedSequence
 from ..progress import ProgressCallback
 from ..results import CompressResult
+from ..sequence_compression import compress_parts, compress_parts_in_memory, read_content
 from ..sweep import DEFAULT_POINTS, sweep
 from ..targets import Target
 from .charts import SweepNodes, sweep_to_nodes
-from .conversion import image_to_node, node_to_image
+from .conversion import content_to_node, image_to_node, node_to_content, node_to_image
 from .placement import place_beside
 from .regions import exact_region
 
@@ -47,6 +49,10 @@ class MedCompressLogic:
     ) -> CompressResult:
         """Write a volume, segmentation or sequence node as `.mcz`, verified; lossless unless told otherwise.
 
+        Of a sequence the browser node that plays it is kept too, if one does; or give that one, if it plays no other.
+        Where frames differ (in size, place, type or kind, or are segmentations), each run of frames that are alike
+        is compressed on its own and always verified.
+
         Args:
             preset: ``"fast"``, ``"balanced"`` (the default) or ``"smallest"``. codec: an id instead, such as
                 ``"jpegls"`` or ``"jpegxl:7"``.
@@ -57,19 +63,13 @@ class MedCompressLogic:
             margin: kept around them too, in mm.
             device: where a learned codec works: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         """
-        image = node_to_image(node)
-        return compression.compress(
-            image,
-            path,
-            preset=preset,
-            codec=codec,
-            target=target,
-            exact=exact_region(node, image, losslessRegion, segments, margin),
-            threads=threads,
-            verify=verify,
-            progress=progress,
-            device=device,
-        )
+        content = node_to_content(node)
+        exact = exact_region(node, content, losslessRegion, segments, margin)
+        how: dict[str, Any] = {"preset": preset, "codec": codec, "target": target, "threads": threads}
+        how |= {"progress": progress, "device": device}
+        if isinstance(content, MixedSequence):
+            return compress_parts(content, path, **how)
+        return compression.compress(content, path, exact=exact, verify=verify, **how)
 
     def load(
         self,
@@ -82,16 +82,16 @@ class MedCompressLogic:
     ) -> Any:
         """A new node in the scene from an `.mcz`, named as the original was, or as given.
 
+        Of a sequence that a browser node played it is the sequence node; a browser node is made too.
+
         Args:
             acceptRounding: load a file with loss even where this decoder rounds otherwise than the one its
                 bound was checked with.
             device: where a learned codec works, see ``compress``.
         """
-        image = compression.decompress(
-            path, threads=threads, progress=progress, accept_rounding=acceptRounding, device=device
-        )
+        content = read_content(path, threads=threads, progress=progress, accept_rounding=acceptRounding, device=device)
         fallback = os.path.splitext(os.path.basename(os.fspath(path)))[0]
-        return image_to_node(image, slicer.mrmlScene, name or image.name or fallback)
+        return content_to_node(content, slicer.mrmlScene, name or content.name or fallback)
 
     def loadPreview(self, path: str | os.PathLike[str], name: str | None = None) -> Any:
         """A new volume node with the small picture that a file of the learned codec keeps; None if it keeps none."""
@@ -117,19 +117,21 @@ class MedCompressLogic:
         """
         first = None if progress is None else lambda done, stage: progress(0.7 * done, stage)
         second = None if progress is None else lambda done, stage: progress(0.7 + 0.3 * done, stage)
-        image = node_to_image(node)
-        data, result = compression.compress_in_memory(
-            image,
-            codec=codec,
-            preset=preset,
-            target=target,
-            exact=exact_region(node, image, losslessRegion, segments, margin),
-            threads=threads,
-            progress=first,
-        )
-        decoded = compression.decompress(io.BytesIO(data), threads=threads, progress=second)
-        title = CODECS[result.codec.partition(":")[0]].title
-        reconstructed = image_to_node(decoded, slicer.mrmlScene, f"{node.GetName()} ({title})")
+        content = node_to_content(node)
+        exact = exact_region(node, content, losslessRegion, segments, margin)
+        data: bytes
+        result: CompressResult
+        if isinstance(content, MixedSequence):
+            data, result = compress_parts_in_memory(
+                content, codec=codec, preset=preset, target=target, threads=threads, progress=first
+            )
+        else:
+            data, result = compression.compress_in_memory(
+                content, codec=codec, preset=preset, target=target, exact=exact, threads=threads, progress=first
+            )
+        decoded = read_content(io.BytesIO(data), threads=threads, progress=second)
+        titles = [CODECS[used.partition(":")[0]].title for used in result.codec.split(" + ")]
+        reconstructed = content_to_node(decoded, slicer.mrmlScene, f"{node.GetName()} ({' + '.join(titles)})")
         place_beside(reconstructed, node)
         self.lastResult = result
         return reconstructed

@@ -17,14 +17,49 @@ LABELMAP = "Binary labelmap"
 Extent = tuple[int, int, int, int, int, int]
 
 
-def segmentation_to_image(node: Any) -> Image:
+def segmentation_to_image(node: Any, shown: Any = None, may_be_blank: bool = False) -> Image:
     """All binary label maps of a segmentation node as one image, a component for each layer.
 
-    The block is the box that holds every layer. Raises UnsupportedImageError if the node
-    has no binary label map, or layers on different grids.
+    The block is the box that holds every layer.
+
+    Args:
+        shown: the node whose segments of the same identifiers tell how they are shown; by default the node itself.
+        may_be_blank: whether nothing need be drawn, as in some frames of a sequence; the block is then one voxel of 0.
+
+    Raises UnsupportedImageError if the node has no binary label map, or layers on different grids.
     """
     name = node.GetName() or ""
     segmentation = node.GetSegmentation()
+    layers = [] if may_be_blank and not segmentation.GetNumberOfSegments() else _layers_of(segmentation, name)
+    drawn = [layer for layer in layers if not layer.IsEmpty()]
+    if not drawn and not may_be_blank:
+        raise UnsupportedImageError(f'"{name}" has segments but no voxel of any is set; draw something first.')
+    if not all(_same_grid(layer, drawn[0]) for layer in drawn):
+        raise UnsupportedImageError(
+            f'"{name}" has segments on different grids; resample them to one reference geometry first.'
+        )
+    extent = _union([layer.GetExtent() for layer in drawn]) if drawn else (0, 0, 0, 0, 0, 0)
+    offset, grid = (extent[0], extent[2], extent[4]), next(iter(drawn or layers), None)
+    blank = np.zeros((1, 1, 1, 1, max(1, len(layers))), np.uint8)
+    return Image(
+        _merged(layers, extent, name) if drawn else blank,
+        geometry=_block_geometry(grid, offset) if grid is not None else Geometry(),
+        kind=Kind.SEGMENTATION,
+        name=name,
+        attributes={key: node.GetAttribute(key) or "" for key in node.GetAttributeNames() or ()},
+        segmentation=Segmentation(
+            segments=_segments_of(node, shown or node),
+            source_representation=segmentation.GetSourceRepresentationName(),
+            representations=_representations_of(segmentation),
+            conversion_parameters=segmentation.SerializeAllConversionParameters(),
+            extent_offset=offset,
+            reference_origin=tuple(drawn[0].GetOrigin()) if any(offset) else None,
+        ),
+    )
+
+
+def _layers_of(segmentation: Any, name: str) -> list[Any]:
+    """The label maps of a segmentation; UnsupportedImageError where it has none of its own."""
     if segmentation.GetNumberOfSegments() == 0:
         raise UnsupportedImageError(f'"{name}" has no segments; add one first.')
     if not segmentation.ContainsRepresentation(LABELMAP):
@@ -37,47 +72,28 @@ def segmentation_to_image(node: Any) -> Image:
             "from which its label map is made; in the Segmentations module make the binary label map its source "
             "representation first."
         )
-    layers = [
+    return [
         segmentation.GetLayerDataObject(layer, LABELMAP) for layer in range(segmentation.GetNumberOfLayers(LABELMAP))
     ]
-    reference = next((layer for layer in layers if not layer.IsEmpty()), None)
-    if reference is None:
-        raise UnsupportedImageError(f'"{name}" has segments but no voxel of any is set; draw something first.')
-    if not all(_same_grid(layer, reference) for layer in layers if not layer.IsEmpty()):
-        raise UnsupportedImageError(
-            f'"{name}" has segments on different grids; resample them to one reference geometry first.'
-        )
-    extent = _union([layer.GetExtent() for layer in layers if not layer.IsEmpty()])
-    voxels = _merged(layers, extent, name)
-    offset = (extent[0], extent[2], extent[4])
-    origin = tuple(reference.GetOrigin())
-    return Image(
-        voxels,
-        geometry=_block_geometry(reference, offset),
-        kind=Kind.SEGMENTATION,
-        name=name,
-        attributes={key: node.GetAttribute(key) or "" for key in node.GetAttributeNames() or ()},
-        segmentation=Segmentation(
-            segments=_segments_of(node),
-            source_representation=segmentation.GetSourceRepresentationName(),
-            representations=_representations_of(segmentation),
-            conversion_parameters=segmentation.SerializeAllConversionParameters(),
-            extent_offset=offset,
-            reference_origin=(origin[0], origin[1], origin[2]) if any(offset) else None,
-        ),
-    )
 
 
 def image_to_segmentation(image: Image, scene: Any, name: str) -> Any:
     """A new segmentation node in the scene with all segments, shown as they were."""
-    described = image.segmentation
-    assert described is not None
     node = slicer.vtkMRMLSegmentationNode()
     node.SetName(name)
-    for key, text in image.attributes.items():
-        node.SetAttribute(key, text)
     scene.AddNode(node)
     node.CreateDefaultDisplayNodes()
+    fill_segmentation(node, image)
+    show_segments(node, image)
+    return node
+
+
+def fill_segmentation(node: Any, image: Image) -> None:
+    """Give an empty segmentation node, not necessarily in a scene, the segments and attributes of an image."""
+    described = image.segmentation
+    assert described is not None
+    for key, text in image.attributes.items():
+        node.SetAttribute(key, text)
     segmentation = node.GetSegmentation()
     if described.conversion_parameters:
         segmentation.DeserializeConversionParameters(described.conversion_parameters)
@@ -85,14 +101,18 @@ def image_to_segmentation(image: Image, scene: Any, name: str) -> Any:
     layers = [_labelmap(image, layer) for layer in range(image.voxels.shape[-1])]
     for stored in described.segments:
         segmentation.AddSegment(_segment(stored, layers[stored.layer]), stored.identifier)
-    display = node.GetDisplayNode()
-    for stored in described.segments:
-        display.SetSegmentVisibility(stored.identifier, stored.visible)
-        display.SetSegmentOpacity3D(stored.identifier, stored.opacity)
     for representation in described.representations:
         if representation != LABELMAP and not segmentation.ContainsRepresentation(representation):
             segmentation.CreateRepresentation(representation)
-    return node
+
+
+def show_segments(node: Any, image: Image) -> None:
+    """Show each segment of a node that has a display node as the image says."""
+    display, described = node.GetDisplayNode(), image.segmentation
+    assert described is not None
+    for stored in described.segments:
+        display.SetSegmentVisibility(stored.identifier, stored.visible)
+        display.SetSegmentOpacity3D(stored.identifier, stored.opacity)
 
 
 def _merged(layers: list[Any], extent: Extent, name: str) -> np.ndarray:
@@ -144,22 +164,24 @@ def _block_geometry(labelmap: Any, offset: tuple[int, int, int]) -> Geometry:
 
 
 def _labelmap(image: Image, layer: int) -> Any:
-    """One layer as an oriented image data on the original grid."""
+    """One layer as an oriented image data on the original grid, empty where the image is one voxel of 0."""
     described = image.segmentation
     assert described is not None
     labelmap = slicer.vtkOrientedImageData()
-    labelmap.DeepCopy(image_data_of(image.voxels[0, ..., layer : layer + 1]))
-    slices, rows, columns = image.voxels.shape[1:4]
-    i, j, k = described.extent_offset
-    labelmap.SetExtent(i, i + columns - 1, j, j + rows - 1, k, k + slices - 1)
+    if image.voxel_count > 1 or image.voxels.any():
+        labelmap.DeepCopy(image_data_of(image.voxels[0, ..., layer : layer + 1]))
+        slices, rows, columns = image.voxels.shape[1:4]
+        i, j, k = described.extent_offset
+        labelmap.SetExtent(i, i + columns - 1, j, j + rows - 1, k, k + slices - 1)
     labelmap.SetOrigin(described.reference_origin or image.geometry.origin)
     labelmap.SetSpacing(image.geometry.spacing)
     labelmap.SetDirections([list(row) for row in image.geometry.directions])
     return labelmap
 
 
-def _segments_of(node: Any) -> tuple[Segment, ...]:
-    segmentation, display = node.GetSegmentation(), node.GetDisplayNode()
+def _segments_of(node: Any, shown: Any) -> tuple[Segment, ...]:
+    segmentation, display = node.GetSegmentation(), shown.GetDisplayNode()
+    known = set(shown.GetSegmentation().GetSegmentIDs()) if display else set()
     found = []
     for number in range(segmentation.GetNumberOfSegments()):
         identifier = segmentation.GetNthSegmentID(number)
@@ -175,8 +197,8 @@ def _segments_of(node: Any) -> tuple[Segment, ...]:
                 color_auto_generated=bool(segment.GetColorAutoGenerated()),
                 name_auto_generated=bool(segment.GetNameAutoGenerated()),
                 tags=tags_of(segment),
-                opacity=float(display.GetSegmentOpacity3D(identifier)) if display else 1.0,
-                visible=bool(display.GetSegmentVisibility(identifier)) if display else True,
+                opacity=float(display.GetSegmentOpacity3D(identifier)) if identifier in known else 1.0,
+                visible=bool(display.GetSegmentVisibility(identifier)) if identifier in known else True,
             )
         )
     return tuple(found)
