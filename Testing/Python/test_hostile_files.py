@@ -212,7 +212,7 @@ def test_a_small_file_that_announces_much_is_refused_before_memory_is_taken(tmp_
 
 
 def test_a_large_volume_of_one_value_is_padded_so_that_it_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("reader", "writer"):
+    for module in ("header_reading", "writer"):
         monkeypatch.setattr(f"SlicerMedCompressLib.container.{module}.FREE_BYTES", 1 << 20)
         monkeypatch.setattr(f"SlicerMedCompressLib.container.{module}.EXPANSION", 1 << 8)
     image = scalar(np.zeros((100, 200, 200), np.uint8))

@@ -65,6 +65,7 @@ ORDER = [
     "search",
     "target_search",
     "compression",
+    "frames",
     "sequence_compression",
     "sweep",
     "segmentation_files",

@@ -17,7 +17,7 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 
 from SlicerMedCompressLib.appearance import Display
 from SlicerMedCompressLib.container.guarantee import LOSS_ATTRIBUTE
-from SlicerMedCompressLib.errors import Cancelled, CorruptFileError, UnsupportedImageError
+from SlicerMedCompressLib.errors import Cancelled, CorruptFileError, InputError, UnsupportedImageError
 from SlicerMedCompressLib.image import FrameAxis, Geometry, Image, Kind, same_voxels
 from SlicerMedCompressLib.mixed_sequence import MixedSequence
 from SlicerMedCompressLib.playback import Browser
@@ -449,3 +449,16 @@ def test_without_slicers_sequences_logic_there_is_a_browser_and_no_proxy(scene: 
     assert browser.GetProxyNode(node) is None
     assert settings_of(browser, node) == replace(PLAYED, proxy_name="")
     bare.Clear(1)
+
+
+def test_one_frame_is_loaded_as_a_volume_of_its_own(scene: Any, tmp_path: Path) -> None:
+    images = [scalar(head((5, 12, 14)) + number) for number in range(5)]
+    MedCompressLogic().compress(sequence_of(scene, images), tmp_path / "beat.mcz")
+    node = MedCompressLogic().loadFrame(tmp_path / "beat.mcz", 3)
+    assert node.IsA("vtkMRMLScalarVolumeNode")
+    assert node.GetName() == "f3"
+    assert same_voxels(volume_to_image(node).voxels, images[3].voxels)
+    before = scene.GetNumberOfNodes()
+    with pytest.raises(InputError, match="counted from 0 to 4"):
+        MedCompressLogic().loadFrame(tmp_path / "beat.mcz", 5)
+    assert scene.GetNumberOfNodes() == before

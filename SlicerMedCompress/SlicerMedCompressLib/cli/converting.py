@@ -11,6 +11,7 @@ import numpy as np
 from ..compression import compress, decompress
 from ..container import Reader
 from ..errors import InputError, OutputError
+from ..frames import read_frame, recover
 from ..image import Image, Kind
 from ..presets import DEFAULT_PRESET, LOSSY_PRESETS, PRESETS
 from ..targets import BitsPerVoxel, MaxError, MaxRelativeError, Psnr, Ratio, Target
@@ -67,6 +68,12 @@ def add_commands(command: Command) -> None:
         action="store_true",
         help="only the small picture that files of the learned codec keep (preset smallest), at once",
     )
+    added.add_argument("--frame", type=int, metavar="N", help="only this frame of a sequence, counted from 0, at once")
+    add_common(added)
+
+    added = command("recover", _recover, "Write the frames of a damaged .mcz that are intact as a shorter sequence.")
+    added.add_argument("input", type=Path)
+    added.add_argument("output", type=Path, help="the ending chooses the format, .mcz or what decompress writes")
     add_common(added)
 
 
@@ -151,6 +158,10 @@ def _decompress(options: argparse.Namespace) -> None:
             raise InputError(f'"{options.input}" keeps no preview; decompress it without --preview.')
         write_image(preview, options.output)
         return
+    if options.frame is not None:
+        how = {"threads": options.threads, "accept_rounding": options.accept_rounding, "device": options.device}
+        write_image(read_frame(options.input, options.frame, **how), options.output)
+        return
     with ProgressLine(options.quiet) as line:
         image = decompress(
             options.input,
@@ -161,3 +172,17 @@ def _decompress(options: argparse.Namespace) -> None:
         )
         line.update(1, "Writing")
         write_image(image, options.output)
+
+
+def _recover(options: argparse.Namespace) -> None:
+    from ..files import write_image
+
+    with ProgressLine(options.quiet) as line:
+        found = recover(options.input, threads=options.threads, progress=line.update)
+        if options.output.suffix.lower() == SUFFIX:
+            compress(found.image, options.output, threads=options.threads)
+        else:
+            write_image(found.image, options.output)
+    for lost in found.lost:
+        print(f"frame {lost.number}{f' ({lost.value})' if lost.value else ''} is lost: {lost.reason}")
+    print(f"{len(found.numbers)} of {len(found.numbers) + len(found.lost)} frames are intact and were written")

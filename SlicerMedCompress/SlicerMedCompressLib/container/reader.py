@@ -24,21 +24,11 @@ from ..tiling import Region, Span
 from ..tolerance import Tolerance, deviation_of
 from .archive import ArchiveReader, opened
 from .coding_axes import coding_view
+from .frame_access import FrameAccess
 from .frame_order import FrameOrder
 from .frame_planes import FramePlanes
-from .header import (
-    DEFLATED_SINCE,
-    EXPANSION,
-    FREE_BYTES,
-    HEADER_NAME,
-    MAXIMUM_HEADER_BYTES,
-    MODEL_NAME,
-    PADDING_NAME,
-    PREVIEW_NAME,
-    Header,
-    parse_header,
-    slab_name,
-)
+from .header import HEADER_NAME, MODEL_NAME, PREVIEW_NAME, slab_name
+from .header_reading import read_header
 from .preview import preview_image
 from .tile_coding import StoredTile, TileCoder
 
@@ -73,7 +63,7 @@ class Reader:
         self._stream = opened(source) if isinstance(source, (str, os.PathLike)) else source
         try:
             self._archive = ArchiveReader(self._stream, self.name, HEADER_NAME)
-            self.header = self._read_header()
+            self.header = read_header(self._archive)
         except BaseException:
             self.close()
             raise
@@ -84,6 +74,7 @@ class Reader:
         header = self.header
         codec = self._codec(device)
         order = FrameOrder.of(codec, header.coded_shape[0], header.group)
+        self.access = FrameAccess(header.grid, order, header.over_time)
         self._coder = TileCoder(
             codec, header.pipeline, header.dtype, header.shape[-1], order, corrections=header.corrections
         )
@@ -129,6 +120,11 @@ class Reader:
         self._check_digest(digest.hexdigest())
         return self._image(voxels)
 
+    @property
+    def frame_count(self) -> int:
+        """Number of frames; 1 for an image without a frame axis."""
+        return self.header.shape[0]
+
     def read_region(
         self, frame: int = 0, slices: Span | None = None, rows: Span | None = None, columns: Span | None = None
     ) -> np.ndarray:
@@ -142,35 +138,57 @@ class Reader:
             not 0 <= start < stop <= length for (start, stop), length in zip(spans, shape[1:4], strict=True)
         ):
             raise IndexError(f"Frame {frame} and spans {spans} are not inside an image of shape {shape[:4]}.")
-        result = self._allocate((*Region(frame, *spans).shape, shape[-1]))
-        if not self.header.over_time:
-            self._fill(result, [Region(frame, *spans)])
-            return result
-        first, last = spans[0]
-        self._fill(result, [Region(number, (frame, frame + 1), *spans[1:]) for number in range(first, last)])
-        return result
+        box: np.ndarray = self._read_boxes((frame, frame + 1), *spans)[0]
+        return box
 
-    def _fill(self, result: np.ndarray, wanted: list[Region]) -> None:
-        """Decode boxes, along the coded axes, into an array (slice, row, column, component), one below the other."""
-        grid = self.header.grid
-        parts = np.split(result, np.cumsum([box.shape[0] for box in wanted])[:-1])
-        jobs = [
-            (slab, number, tile, box, part)
-            for box, part in zip(wanted, parts, strict=True)
-            for slab in grid.slabs_touching(box)
-            for number, tile in enumerate(grid.tiles_of_slab(slab))
-            if tile.intersection(box)
-        ]
+    def read_frames(self, frames: Span) -> np.ndarray:
+        """Voxels (frame, slice, row, column, component) of some frames, each tile decoded once.
 
-        def place(job: tuple[int, int, Region, Region, np.ndarray]) -> None:
-            slab, number, region, box, part = job
-            tile, common = self._decode(slab, number, region)[1], region.intersection(box)
+        Args:
+            frames: half-open. Raises InputError if some are not in the file.
+        """
+        start, stop = frames
+        self.check_frame_number(start)
+        self.check_frame_number(stop - 1)
+        slices, rows, columns = self.header.shape[1:4]
+        return self._read_boxes(frames, (0, slices), (0, rows), (0, columns))
+
+    def check_frame_number(self, frame: int) -> None:
+        """Raise InputError, which tells how many frames there are, if this is none of them."""
+        if not 0 <= frame < self.frame_count:
+            count = self.frame_count
+            raise InputError(
+                f'"{self.name}" has no frame {frame}; its {count} frames are counted from 0 to {count - 1}.'
+            )
+
+    def check_frame(self, frame: int) -> None:
+        """Compare the checksums of the tiles that hold a frame, without decoding; CorruptFileError if one differs."""
+        self.check_frame_number(frame)
+        slices, rows, columns = self.header.shape[1:4]
+        for box in self.access.boxes((frame, frame + 1), (0, slices), (0, rows), (0, columns)):
+            for slab, number, _ in self.access.tiles(box):
+                stored = self._stored(slab, number)
+                for entry, payload in zip(stored.entries, stored.payloads, strict=True):
+                    if len(entry) > 1 and zlib.crc32(payload) != entry[1]:
+                        raise self._archive.corrupt("the checksum of a tile is wrong: the file was damaged")
+
+    def _read_boxes(self, frames: Span, slices: Span, rows: Span, columns: Span) -> np.ndarray:
+        """Voxels (frame, slice, row, column, component) of a box of some frames."""
+        boxes = self.access.boxes(frames, slices, rows, columns)
+        result = self._allocate((len(boxes), *boxes[0].shape, self.header.shape[-1]))
+        jobs = [(box, part, tile) for box, part in zip(boxes, result, strict=True) for tile in self.access.tiles(box)]
+
+        def place(job: tuple[Region, np.ndarray, tuple[int, int, Region]]) -> None:
+            box, part, found = job
+            region, tile = self._decode(*found)
+            common = region.intersection(box)
             assert common is not None
             part[common.relative_to(box)] = tile[common.relative_to(region)]
 
         with thread_pool(self._threads) as pool:
             for _ in ordered_map(pool, place, jobs, 3 * self._threads + 1):
                 pass
+        return coding_view(result, self.header.over_time)
 
     def verify(
         self,
@@ -226,42 +244,6 @@ class Reader:
             slab = slabs.pop((tile.frame, tile.slices))
             digest.update(little_endian(slab))
         self._check_digest(digest.hexdigest())
-
-    def _parsed_header(self) -> Header:
-        if HEADER_NAME not in self._archive:
-            raise self._archive.corrupt("it is not a MedCompress file (no header.json)")
-        if self._archive.member_size(HEADER_NAME) > MAXIMUM_HEADER_BYTES:
-            raise self._archive.corrupt("its header is unreasonably large")
-        try:
-            header = parse_header(self._archive.read_checked(HEADER_NAME))
-        except ValueError as error:
-            raise self._archive.corrupt(str(error)) from error
-        if self._archive.is_deflated(HEADER_NAME) and header.version < DEFLATED_SINCE:
-            raise self._archive.corrupt("its header is compressed, as in no file of its version")
-        return header
-
-    def _read_header(self) -> Header:
-        header = self._parsed_header()
-        if header.voxel_bytes > max(FREE_BYTES, self._archive.size * EXPANSION):
-            raise self._archive.corrupt(
-                f"it announces {header.voxel_bytes:,} bytes of voxels, "
-                f"far more than its {self._archive.size:,} bytes can hold"
-            )
-        known = {HEADER_NAME, PADDING_NAME}
-        for name, announced in ((MODEL_NAME, header.model), (PREVIEW_NAME, header.preview)):
-            if announced is not None:
-                known.add(name)
-                if self._archive.member_size(name) != announced[0]:
-                    raise self._archive.corrupt(f'"{name}" does not have the size that the header tells')
-        known = {*known, *(slab_name(slab) for slab in range(header.grid.slab_count))}
-        for name in self._archive.names():
-            if name not in known:
-                raise self._archive.corrupt(f'it has a member "{name[:60]}" that does not belong there')
-        for slab, entries in enumerate(header.tiles):
-            stored = sum(entry[0] for entry in entries if len(entry) > 1)
-            if stored != self._archive.member_size(slab_name(slab)):
-                raise self._archive.corrupt(f'"{slab_name(slab)}" does not have the size of its tiles')
-        return header
 
     def _allocate(self, shape: tuple[int, ...]) -> np.ndarray:
         try:

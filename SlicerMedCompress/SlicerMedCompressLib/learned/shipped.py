@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import CorruptStreamError, InputError
 from .network import NetworkWeights
 
-DEFAULT = "954e3435debc02bd"
+DEFAULT = "f442acab427458f1"
 """Name of the weights that new files use."""
 _LARGEST_FILE = 1 << 20
 

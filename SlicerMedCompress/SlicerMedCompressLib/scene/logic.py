@@ -12,6 +12,7 @@ import slicer
 from .. import compression
 from ..codecs import CODECS, Codec, describe
 from ..container import Reader
+from ..frames import read_frame
 from ..mixed_sequence import MixedSequence
 from ..progress import ProgressCallback
 from ..results import CompressResult
@@ -92,6 +93,19 @@ class MedCompressLogic:
         content = read_content(path, threads=threads, progress=progress, accept_rounding=acceptRounding, device=device)
         fallback = os.path.splitext(os.path.basename(os.fspath(path)))[0]
         return content_to_node(content, slicer.mrmlScene, name or content.name or fallback)
+
+    def loadFrame(
+        self,
+        path: str | os.PathLike[str],
+        index: int,
+        name: str | None = None,
+        threads: int | None = None,
+        acceptRounding: bool = False,
+        device: str = "auto",
+    ) -> Any:
+        """A new node with one frame of a sequence, counted from 0, in the time of a few frames. See ``load``."""
+        image = read_frame(path, index, threads=threads, accept_rounding=acceptRounding, device=device)
+        return image_to_node(image, slicer.mrmlScene, name or image.name)
 
     def loadPreview(self, path: str | os.PathLike[str], name: str | None = None) -> Any:
         """A new volume node with the small picture that a file of the learned codec keeps; None if it keeps none."""
