@@ -18,7 +18,7 @@ from generated_images import described_head, head, mixed_sequence, scalar, segme
 
 from SlicerMedCompressLib.codecs import CODECS
 from SlicerMedCompressLib.compression import compress
-from SlicerMedCompressLib.image import Image, Kind
+from SlicerMedCompressLib.image import FrameAxis, Image, Kind
 from SlicerMedCompressLib.learned import adaptation
 from SlicerMedCompressLib.mixed_sequence import Content
 from SlicerMedCompressLib.playback import Browser
@@ -110,10 +110,21 @@ def samples_of_version_4() -> dict[str, tuple[Content, dict[str, Any]]]:
         "attributes": (replace(sequence(), frame_axis=replace(axis, attributes=attributes)), {"codec": "jpegls"}),
         "frames-after-others": (sequence(), {"codec": "htj2k"}),
         "learned": (replace(sequence(), browser=browser), {"codec": "causal"}),
+        "newer-weights": (scalar(head((9, 30, 32))), {"codec": "causal"}),
+        "over-time": (_still(), {"codec": "zfp"}),
+        "repeated-frames": (_still(), {"codec": "zstd"}),
         "bound": (replace(sequence(), browser=browser), {"codec": "jpegls", "target": MaxError(3)}),
         "parts": (mixed_sequence(), {"codec": "jpegls"}),
         "parts-bound": (mixed_sequence(), {"codec": "jpegls", "target": MaxError(3)}),
     }
+
+
+def _still() -> Image:
+    """Ten frames of a noisy head that differ by little."""
+    random = np.random.default_rng(4)
+    frame = head((2, 20, 24), "float64")
+    voxels = np.stack([frame + random.normal(0, 0.5, frame.shape) for _ in range(10)]).astype(np.int16)
+    return Image(voxels[..., np.newaxis], dimension=4, frame_axis=FrameAxis(tuple(map(str, range(10)))))
 
 
 def voxels_of(content: Content) -> np.ndarray:

@@ -17,8 +17,10 @@ import numpy as np
 WEIGHT_BITS = 12
 LARGEST_WEIGHT = (1 << 15) - 1
 TAPS = 6
-_FITTED_VOXELS = 1 << 16
-_ITERATIONS = 4
+_FITTED_SIDE = 96
+_FITTED_VOXELS = 1 << 14
+"""About how many voxels the weights are fitted to: in the middle of a few slices."""
+_ITERATIONS = 3
 _LEAST_GAIN = 0.01
 """Estimated bits a voxel below which the prediction is not worth trying."""
 
@@ -29,9 +31,9 @@ def fitted_weights(block: np.ndarray, references: Sequence[np.ndarray]) -> np.nd
     Args:
         block, references: (slice, row, column) of unsigned integers.
     """
-    slices = _some_slices(block)
-    wanted = _unpredicted(block[slices].astype(np.float64))
-    looked = [tap for reference in references for tap in _taps(reference[slices].astype(np.float64))]
+    part = _fitted_part(block)
+    wanted = _unpredicted(block[part].astype(np.float64))
+    looked = [tap for reference in references for tap in _taps(reference[part].astype(np.float64))]
     features = np.stack([_unpredicted(tap) for tap in looked], axis=1)
     weight, found = np.ones(len(wanted)), np.zeros(len(looked))
     for _ in range(_ITERATIONS):
@@ -76,9 +78,11 @@ def _taps(reference: np.ndarray) -> list[np.ndarray]:
     return [reference, moved(-1, 0), moved(1, 0), moved(0, -1), moved(0, 1), corners]
 
 
-def _some_slices(block: np.ndarray) -> slice:
-    wanted = max(1, min(len(block), _FITTED_VOXELS // max(1, block[0].size)))
-    return slice(len(block) // (2 * wanted), None, max(1, len(block) // wanted))
+def _fitted_part(block: np.ndarray) -> tuple[slice, slice, slice]:
+    slices, rows, columns = block.shape
+    middle = [slice(max(0, (length - _FITTED_SIDE) // 2), (length + _FITTED_SIDE) // 2) for length in (rows, columns)]
+    wanted = max(1, min(slices, _FITTED_VOXELS // (min(rows, _FITTED_SIDE) * min(columns, _FITTED_SIDE))))
+    return (slice(slices // (2 * wanted), None, max(1, slices // wanted)), *middle)
 
 
 def _unpredicted(values: np.ndarray) -> np.ndarray:
