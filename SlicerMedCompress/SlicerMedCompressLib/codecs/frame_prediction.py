@@ -79,10 +79,10 @@ def _taps(reference: np.ndarray) -> list[np.ndarray]:
 
 
 def _fitted_part(block: np.ndarray) -> tuple[slice, slice, slice]:
-    slices, rows, columns = block.shape
-    middle = [slice(max(0, (length - _FITTED_SIDE) // 2), (length + _FITTED_SIDE) // 2) for length in (rows, columns)]
-    wanted = max(1, min(slices, _FITTED_VOXELS // (min(rows, _FITTED_SIDE) * min(columns, _FITTED_SIDE))))
-    return (slice(slices // (2 * wanted), None, max(1, slices // wanted)), *middle)
+    slices, *sides = block.shape
+    rows, columns = (slice(max(0, (side - _FITTED_SIDE) // 2), (side + _FITTED_SIDE) // 2) for side in sides)
+    wanted = max(1, min(slices, _FITTED_VOXELS // block[0, rows, columns].size))
+    return slice(slices // (2 * wanted), None, max(1, slices // wanted)), rows, columns
 
 
 def _unpredicted(values: np.ndarray) -> np.ndarray:

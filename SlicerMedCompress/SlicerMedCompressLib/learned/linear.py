@@ -96,25 +96,25 @@ def fit(neighbours: np.ndarray, values: np.ndarray, neighbourhood: Neighbourhood
             coefficients[:, number] = coefficients[:, number - 1]
             continue
         rows = own if len(own) >= _FEWEST else np.arange(len(classes))
-        found = _Samples(neighbours, values, activity, rows, np.flatnonzero(usable)).solve()
+        near = neighbours[rows] if usable.all() else neighbours[rows[:, np.newaxis], np.flatnonzero(usable)]
+        found = _Samples(near, values[rows], activity[rows]).solve()
         coefficients[usable, number] = _as_integers(found)
     return LinearSet(thresholds, coefficients, counts)
 
 
 @dataclass(frozen=True, eq=False)
 class _Samples:
-    """The rows and columns of some neighbours (voxel, neighbour) that one prediction is fitted to."""
+    """What one prediction is fitted to: (voxel, neighbour), and of each voxel its value and activity."""
 
     neighbours: np.ndarray
     values: np.ndarray
     activity: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
 
     def solve(self) -> np.ndarray:
         """Coefficients that add up to 1."""
-        near, count = min(NEAREST, len(self.columns)), len(self.columns)
-        scale = self.activity[self.rows] / (ACTIVE * NEAREST) + 0.4
+        count = self.neighbours.shape[1]
+        near = min(NEAREST, count)
+        scale = self.activity / (ACTIVE * NEAREST) + 0.4
         weight: np.ndarray = 1 / scale**2
         found: np.ndarray = np.zeros(count)
         for _ in range(_ITERATIONS):
@@ -134,14 +134,14 @@ class _Samples:
 
     def _parts(self) -> list[slice]:
         # So that copies in doubles stay small.
-        return [slice(start, start + _PART) for start in range(0, len(self.rows), _PART)]
+        return [slice(start, start + _PART) for start in range(0, len(self.values), _PART)]
 
     def _about_the_mean(self, part: slice, near: int) -> tuple[np.ndarray, np.ndarray]:
         """Neighbours and values minus the mean of the nearest neighbours, float64."""
-        rows = self.rows[part]
-        exact = self.neighbours[rows[:, np.newaxis], self.columns].astype(np.float64)
+        exact = self.neighbours[part].astype(np.float64)
         mean = exact[:, :near].mean(axis=1)
-        return exact - mean[:, np.newaxis], self.values[rows] - mean
+        exact -= mean[:, np.newaxis]
+        return exact, self.values[part] - mean
 
 
 def _as_integers(coefficients: np.ndarray) -> np.ndarray:
