@@ -1,16 +1,19 @@
-"""`medcompress bench`, `medcompress sweep` and `medcompress demo`."""
+"""`medcompress bench`, `medcompress sweep`, `medcompress frames` and `medcompress demo`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from ..codecs import CODECS, codec_named
+from ..compression import decompress
 from ..errors import InputError, OutputError
+from ..image import Image
 from ..libraries import library
 from ..presets import PRESETS, QUICK_PRESETS
 from ..sweep import DEFAULT_POINTS, sweep, write_csv
@@ -22,7 +25,7 @@ DEFAULT_SWEEP = "jpeg2000,htj2k,jpegxl,sperr,hevc"
 
 
 def add_commands(command: Command) -> None:
-    """Declare the three commands."""
+    """Declare the commands."""
     added = command("bench", _bench, "Measure presets and codecs against Slicer's NRRD on your own files.")
     added.add_argument("paths", type=Path, nargs="+", help="image files, or folders to search")
     added.add_argument(
@@ -42,9 +45,33 @@ def add_commands(command: Command) -> None:
     added.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves there (needs matplotlib)")
     add_common(added)
 
+    added = command("frames", _frames, "Compare a sequence with its original: each frame, and the voxels' time curves.")
+    added.add_argument("original", type=Path, help="a 4D image or a .mcz")
+    added.add_argument("reconstructed", type=Path, help="the same")
+    added.add_argument("--json", action="store_true", help="figures as JSON")
+    add_common(added)
+
     added = command("demo", _demo, "Compress and reload a real volume in a MRML scene, and prove it identical.")
     added.add_argument("path", type=Path, nargs="?", help="an image; default: the MNI152 T1 that nilearn ships")
     add_common(added)
+
+
+def _frames(options: argparse.Namespace) -> None:
+    from ..quality.temporal import temporal_fidelity
+
+    original, reconstructed = (_sequence(path, options) for path in (options.original, options.reconstructed))
+    if original.geometry != reconstructed.geometry:
+        logging.getLogger(__name__).warning("The two lie at different places; only their voxels are compared.")
+    found = temporal_fidelity(original.voxels, reconstructed.voxels)
+    print(json.dumps(found.to_json()) if options.json else found)
+
+
+def _sequence(path: Path, options: argparse.Namespace) -> Image:
+    from ..files import read_image
+
+    if path.suffix.lower() == ".mcz":
+        return decompress(path, threads=options.threads, device=options.device)
+    return read_image(path)
 
 
 def _bench(options: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from ..targets import Target
 from .charts import SweepNodes, sweep_to_nodes
 from .conversion import content_to_node, image_to_node, node_to_content, node_to_image
 from .placement import place_beside
+from .playing import SequencePlayer
 from .regions import exact_region
 
 
@@ -106,6 +107,10 @@ class MedCompressLogic:
         """A new node with one frame of a sequence, counted from 0, in the time of a few frames. See ``load``."""
         image = read_frame(path, index, threads=threads, accept_rounding=acceptRounding, device=device)
         return image_to_node(image, slicer.mrmlScene, name or image.name)
+
+    def play(self, path: str | os.PathLike[str], threads: int | None = None, device: str = "auto") -> SequencePlayer:
+        """A new volume node that shows any frame of a sequence from its file: see ``SequencePlayer.showFrame``."""
+        return SequencePlayer(path, threads=threads, device=device)
 
     def loadPreview(self, path: str | os.PathLike[str], name: str | None = None) -> Any:
         """A new volume node with the small picture that a file of the learned codec keeps; None if it keeps none."""

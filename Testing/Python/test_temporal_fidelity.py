@@ -1,0 +1,114 @@
+"""Errors of frames and of time curves: closed forms, and what must hold of any sequences."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stnp
+
+from SlicerMedCompressLib.cli import main
+from SlicerMedCompressLib.compression import compress
+from SlicerMedCompressLib.errors import UnsupportedImageError
+from SlicerMedCompressLib.image import FrameAxis, Image
+from SlicerMedCompressLib.quality.temporal import temporal_fidelity
+from SlicerMedCompressLib.targets import MaxError
+
+FRAMES = 40
+WAVE = np.sin(2 * np.pi * np.arange(FRAMES) / FRAMES)
+
+
+def beating(size: float = 100.0, dynamic: int = 2) -> np.ndarray:
+    """Thirty voxels, of which some follow a wave."""
+    voxels = np.full((FRAMES, 1, 5, 6, 1), 50.0)
+    voxels[:, 0, 0, :dynamic, 0] += size * WAVE[:, np.newaxis]
+    return voxels
+
+
+@given(stnp.arrays(np.int16, st.tuples(*[st.integers(1, 4)] * 5)))
+def test_identical_sequences_have_no_error_and_an_infinite_psnr(voxels: np.ndarray) -> None:
+    found = temporal_fidelity(voxels, voxels.copy())
+    assert all(frame.maximum == frame.root_mean_square == 0 and frame.psnr == math.inf for frame in found.frames)
+    assert found.curves.mean == found.curves.percentile_95 == 0
+    assert json.loads(json.dumps(found.to_json()))["frames"][0]["psnr"] is None
+
+
+def test_an_offset_is_the_mean_error_of_every_frame_and_curve() -> None:
+    found = temporal_fidelity(beating(), beating() + 2)
+    assert all(frame.mean == 2 == frame.maximum for frame in found.frames)
+    assert found.frames[0].psnr == pytest.approx(20 * math.log10(200 / 2))
+    assert found.curves.mean == pytest.approx(2)
+    assert found.curves.percentile_95 == pytest.approx(2)
+
+
+def test_one_wrong_frame_is_told_from_the_others() -> None:
+    wrong = beating()
+    wrong[7] -= 8
+    found = temporal_fidelity(beating(), wrong)
+    assert [number for number, frame in enumerate(found.frames) if frame.maximum] == [7]
+    assert found.frames[7].mean == -8
+    assert found.curves.mean == pytest.approx(8 / math.sqrt(FRAMES))
+
+
+def test_a_damped_wave_shows_in_the_dynamic_curves() -> None:
+    found = temporal_fidelity(beating(), beating(90))
+    assert found.dynamic is not None
+    assert found.dynamic.voxels == 2
+    assert found.dynamic.mean == pytest.approx(10 / math.sqrt(2))
+    assert found.dynamic.relative_mean == pytest.approx(0.1)
+    assert found.curves.mean == pytest.approx(10 / math.sqrt(2) * 2 / 30)
+    assert "10.00 %" in str(found)
+
+
+def test_a_sequence_in_which_nothing_moves_has_no_dynamic_curves() -> None:
+    still = np.full((3, 1, 2, 2, 1), 7, np.uint8)
+    found = temporal_fidelity(still, still + 1)
+    assert found.dynamic is None
+    assert found.curves.relative_mean is None
+    assert "none varies" in str(found)
+
+
+@given(seed=st.integers(0, 99))
+def test_the_order_of_frames_and_of_the_two_does_not_matter_to_curves(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    one, other = random.integers(0, 999, (2, 6, 2, 3, 4, 1)).astype(np.uint16)
+    shuffled = random.permutation(6)
+    found = temporal_fidelity(one, other)
+    assert temporal_fidelity(one[shuffled], other[shuffled]).curves.mean == pytest.approx(found.curves.mean)
+    assert temporal_fidelity(other, one).curves.mean == pytest.approx(found.curves.mean)
+    expected = np.sqrt(((other.astype(float) - one) ** 2).mean(axis=0))
+    assert found.curves.mean == pytest.approx(expected.mean())
+    assert found.curves.percentile_95 == pytest.approx(np.percentile(expected, 95, method="higher"))
+
+
+def test_samples_that_are_not_numbers_count_only_where_one_is() -> None:
+    original = beating()
+    original[3, 0, 2, 2] = np.nan
+    assert temporal_fidelity(original, original.copy()).curves.mean == 0
+    other = original.copy()
+    other[3, 0, 2, 2] = 1
+    assert temporal_fidelity(original, other).frames[3].maximum == math.inf
+
+
+def test_different_shapes_are_refused() -> None:
+    with pytest.raises(UnsupportedImageError, match="one shape"):
+        temporal_fidelity(beating(), beating()[:-1])
+
+
+def test_the_command_compares_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    voxels = np.round(beating()).astype(np.int16)
+    image = Image(voxels, dimension=4, frame_axis=FrameAxis(tuple(map(str, range(FRAMES)))))
+    compress(image, tmp_path / "a.mcz")
+    compress(image, tmp_path / "b.mcz", target=MaxError(3))
+    capsys.readouterr()
+    assert main(["frames", str(tmp_path / "a.mcz"), str(tmp_path / "b.mcz"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["frames"]) == FRAMES
+    assert 0 < max(frame["maximum"] for frame in found["frames"]) <= 3
+    assert main(["frames", str(tmp_path / "a.mcz"), str(tmp_path / "a.mcz")]) == 0
+    assert "PSNR inf dB" in capsys.readouterr().out
