@@ -245,7 +245,7 @@ def test_parts_that_together_announce_too_much_are_refused_before_memory_is_take
     axis = FrameAxis(tuple(map(str, range(8))))
     whole = MixedSequence((still,) * 8, tuple((number,) for number in range(8)), axis)
     data = compress_parts_in_memory(whole)[0]
-    for module in ("parts", "reader"):
+    for module in ("parts", "header_reading"):
         monkeypatch.setattr(f"SlicerMedCompressLib.container.{module}.FREE_BYTES", 300_000)
         monkeypatch.setattr(f"SlicerMedCompressLib.container.{module}.EXPANSION", 16)
     assert "its parts announce 1,600,000 bytes" in refusal(tmp_path, data)
