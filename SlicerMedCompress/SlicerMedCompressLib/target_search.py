@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from .codecs import Codec
@@ -53,18 +54,35 @@ class Start:
 
 
 def write_to_target(stream: BinaryIO, searches: Sequence[TargetSearch], progress: Progress) -> Found:
-    """Write the archive whose setting reaches the target, with the view and the codec that do best on a sample.
+    """Write the archive whose setting reaches the target, with the view and the codec that do best.
 
-    Where these turn out not to reach it, the next best are tried.
+    The codec is the best of a view on a sample; of several views the whole is written in each, and the better one kept.
 
-    Raises UnreachableTargetError, telling the nearest that the best one reaches.
+    Raises UnreachableTargetError, telling the nearest that the best codec reaches, if no view reaches it.
     """
-    starts: list[tuple[Start, TargetSearch]] = []
-    for number, one in enumerate(searches):
-        part = progress.part(0.3 * number / len(searches), 0.3 * (number + 1) / len(searches))
-        starts.extend((start, one) for start in one.starts(part))
+    if len(searches) == 1:
+        return _write_best(stream, searches[0], progress)
+    written: list[tuple[Found, bytes]] = []
     unreached: list[UnreachableTargetError] = []
-    for start, one in sorted(starts, key=lambda found: found[0].cost):
+    for number, one in enumerate(searches):
+        trial = io.BytesIO()
+        try:
+            found = _write_best(trial, one, progress.part(number / len(searches), (number + 1) / len(searches)))
+            written.append((found, trial.getvalue()))
+        except UnreachableTargetError as error:
+            unreached.append(error)
+    if not written:
+        raise unreached[0]
+    is_psnr = isinstance(searches[0].target, Psnr)
+    best, data = min(written, key=lambda one: len(one[1]) if is_psnr else -one[0].header.guarantee.psnr)
+    stream.write(data)
+    return replace(best, whole_encodes=sum(found.whole_encodes for found, _ in written))
+
+
+def _write_best(stream: BinaryIO, one: TargetSearch, progress: Progress) -> Found:
+    """Write with the codec that does best on a sample; where it turns out not to reach the target, with the next."""
+    unreached: list[UnreachableTargetError] = []
+    for start in sorted(one.starts(progress.part(0, 0.3)), key=lambda start: start.cost):
         try:
             return one.write(stream, start, progress.part(0.3, 1.0).part(*_span(len(unreached))))
         except UnreachableTargetError as error:
