@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 
 from .container import PartsReader, Reader, holds_parts
+from .container.archive import opened
+from .container.guarantee import LOSS_ATTRIBUTE
+from .container.lost_directory import copy_with_directory
 from .errors import CorruptFileError, InputError
 from .image import Image
 from .progress import Progress, ProgressCallback
@@ -68,7 +73,10 @@ def _frame(reader: Reader, number: int, told: int) -> Image:
     if axis is None:
         return replace(described, voxels=voxels)
     name = axis.names[number] if axis.names else ""
-    own = axis.attributes[number] if axis.attributes else {}
+    own = dict(axis.attributes[number]) if axis.attributes else {}
+    if LOSS_ATTRIBUTE in own and LOSS_ATTRIBUTE in described.attributes:
+        # What this file lost of all frames is told beside what was lost of this one before.
+        own[LOSS_ATTRIBUTE] = f"{described.attributes[LOSS_ATTRIBUTE]}; before that, {own[LOSS_ATTRIBUTE]}"
     return replace(
         described,
         voxels=voxels,
@@ -80,36 +88,92 @@ def _frame(reader: Reader, number: int, told: int) -> Image:
     )
 
 
+def all_frames(reader: Reader) -> Iterator[np.ndarray]:
+    """Every frame (slice, row, column, component) from the first to the last, each tile decoded once.
+
+    Memory: one frame, or those in the same tiles where time was coded in the place of slices. Checksums of tiles are
+    looked at, the SHA-256 of the whole is not.
+    """
+    for span in _spans(reader):
+        yield from reader.read_frames(span)
+
+
 def recover(source: Source, *, threads: int | None = None, progress: ProgressCallback | None = None) -> Recovered:
     """The frames of a damaged file that are intact, each checked by the checksums of its tiles.
 
-    A frame that others are coded after takes these with it.
+    A frame that others are coded after takes these with it. A lost directory at the end of the file is made again.
 
     Raises:
-        CorruptFileError: the header is damaged or the end of the file is missing, so that nothing can be told; or
-            no frame is intact.
+        CorruptFileError: the header is damaged or missing, so that nothing can be told; or no frame is intact.
     """
     told = Progress(progress)
-    with Reader(source, threads) as reader:
-        described, count = _described(reader), reader.header.shape[0]
+    with _opened_even_if_cut_off(source, threads) as reader:
+        described, count = _described(reader), reader.frame_count
         values = described.frame_axis.values if described.frame_axis is not None else ("",) * count
         frames: dict[int, np.ndarray] = {}
         lost: list[LostFrame] = []
-        for number in range(count):
-            told.report(number / count, "Looking for intact frames")
+        for start, stop in _spans(reader):
+            told.report(start / count, "Looking for intact frames")
+            numbers = range(start, stop)
             try:
-                frames[number] = reader.read_region(number)
+                frames.update(zip(numbers, reader.read_frames((start, stop)), strict=True))
             except CorruptFileError as error:
-                lost.append(LostFrame(number, values[number], str(error)))
+                lost += [LostFrame(number, values[number], _reason(reader, number, error)) for number in numbers]
         if not frames:
             raise CorruptFileError(f'No frame of "{reader.name}" is intact. The first: {lost[0].reason}')
     return Recovered(_shortened(described, frames, tuple(frames)), tuple(frames), tuple(lost))
 
 
+def _spans(reader: Reader) -> Iterator[tuple[int, int]]:
+    """The frames, half-open and in order, those together that are decoded together."""
+    start = 0
+    while start < reader.frame_count:
+        stop = reader.access.decoded_with(start)[1]
+        yield start, stop
+        start = stop
+
+
+@contextmanager
+def _opened_even_if_cut_off(source: Source, threads: int | None) -> Iterator[Reader]:
+    """A reader of a file, or if it cannot be opened of a temporary copy with its directory made again."""
+    is_path = isinstance(source, (str, os.PathLike))
+    try:
+        reader = Reader(source, threads)
+    except CorruptFileError as error:
+        with tempfile.TemporaryFile() as copy:
+            with opened(source) if is_path else nullcontext(source) as stream:  # type: ignore[arg-type]
+                has_header = copy_with_directory(stream, copy)  # type: ignore[arg-type]
+            if not has_header:
+                raise CorruptFileError(
+                    f"{error} Its header, without which no frame can be decoded, comes last and is missing or damaged "
+                    "too; get the file again from where it came."
+                ) from error
+            name = os.fspath(source) if is_path else "the damaged file in memory"  # type: ignore[arg-type]
+            with Reader(copy, threads, name=str(name)) as repaired:  # type: ignore[arg-type]
+                yield repaired
+    else:
+        with reader:
+            yield reader
+
+
+def _reason(reader: Reader, number: int, error: CorruptFileError) -> str:
+    """Why a frame does not decode: its own damage, or the nearest damaged frame that it is coded after."""
+    for needed in sorted(reader.access.needed(number), key=lambda other: abs(other - number)):
+        try:
+            reader.check_frame(needed)
+        except CorruptFileError as damage:
+            if needed != number:
+                return f"it is coded after frame {needed}, which is damaged"
+            error = damage
+            break
+    return str(error).removeprefix(f'Cannot read "{reader.name}": ')
+
+
 def _shortened(described: Image, frames: dict[int, np.ndarray], numbers: Sequence[int]) -> Image:
     axis, browser = described.frame_axis, described.browser
-    if browser is not None and browser.selected_item >= len(numbers):
-        browser = replace(browser, selected_item=0)
+    if browser is not None:
+        shown = browser.selected_item
+        browser = replace(browser, selected_item=numbers.index(shown) if shown in numbers else 0)
     return replace(
         described,
         voxels=np.stack([frames[number] for number in numbers]),

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from generated_images import OBLIQUE, head, scalar
+from generated_images import INSTALLED, OBLIQUE, head, scalar
 from mutations import rebuilt
+from test_over_time import still
 
 from SlicerMedCompressLib.cli import main
 from SlicerMedCompressLib.compression import compress, compress_in_memory, decompress
+from SlicerMedCompressLib.container import Reader
 from SlicerMedCompressLib.errors import CorruptFileError, InputError
 from SlicerMedCompressLib.files import read_image
 from SlicerMedCompressLib.frames import read_frame, recover
 from SlicerMedCompressLib.image import FrameAxis, Image
 from SlicerMedCompressLib.mixed_sequence import MixedSequence
+from SlicerMedCompressLib.playback import Browser
 from SlicerMedCompressLib.sequence_compression import compress_parts_in_memory
 from SlicerMedCompressLib.targets import MaxError
 
@@ -116,13 +120,80 @@ def test_a_frame_of_a_sequence_whose_frames_differ_is_found_in_its_part() -> Non
 def test_intact_frames_are_recovered_and_the_others_named(name: str, frame: int, lost: set[int]) -> None:
     found = recover(io.BytesIO(damaged(FILES[name], frame)))
     assert {one.number for one in found.lost} == lost
-    assert all("checksum" in one.reason and one.value == str(0.5 * one.number) for one in found.lost)
+    for one in found.lost:
+        assert one.value == str(0.5 * one.number)
+        assert one.reason.startswith(
+            "the checksum of a tile is wrong" if one.number == frame else f"it is coded after frame {frame},"
+        )
     assert list(found.numbers) == [number for number in range(10) if number not in lost]
     assert np.array_equal(found.image.voxels, IMAGE.voxels[list(found.numbers)])
     axis = found.image.frame_axis
     assert axis is not None
     assert axis.values == tuple(str(0.5 * number) for number in found.numbers)
     assert [own["TriggerTime"] for own in axis.attributes] == [str(number) for number in found.numbers]
+
+
+@pytest.mark.skipif("sperr" not in INSTALLED, reason="imagecodecs has no SPERR")
+def test_damage_over_time_takes_the_frames_in_its_tile_and_no_others() -> None:
+    data = compress_in_memory(still(20), codec="sperr")[0]
+    whole = decompress(io.BytesIO(data)).voxels
+    with Reader(io.BytesIO(data)) as reader:
+        start, stop = reader.access.decoded_with(9)
+    # The slabs of the first slice are those of its spans of time.
+    found = recover(io.BytesIO(damaged(data, 1)))
+    assert [one.number for one in found.lost] == list(range(start, stop))
+    assert np.array_equal(found.image.voxels, whole[list(found.numbers)])
+    assert len(found.numbers) == 20 - (stop - start)
+
+
+@pytest.mark.parametrize(("shown", "then"), [(9, 6), (7, 0), (2, 2)])
+def test_the_browser_shows_the_frame_it_showed_if_that_is_intact(shown: int, then: int) -> None:
+    data = compress_in_memory(replace(IMAGE, browser=Browser(selected_item=shown)), codec="jpegls")[0]
+    browser = recover(io.BytesIO(damaged(data, 6))).image.browser
+    assert browser is not None
+    assert browser.selected_item == then
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_lost_directory_is_made_again(name: str, tmp_path: Path) -> None:
+    data = FILES[name]
+    directory = data.index(b"PK\x01\x02")
+    path = tmp_path / "cut.mcz"
+    # At once; within the directory; overwritten.
+    for cut in (data[:directory], data[: directory + 100], data[:directory] + bytes(len(data) - directory)):
+        path.write_bytes(cut)
+        with pytest.raises(CorruptFileError):
+            decompress(path)
+        found = recover(path)
+        assert not found.lost
+        assert np.array_equal(found.image.voxels, decompress(io.BytesIO(data)).voxels)
+        assert recover(io.BytesIO(cut)).numbers == found.numbers
+    path.write_bytes(damaged(data, 9)[:directory])
+    assert [one.number for one in recover(path).lost] == [9]
+
+
+def test_a_file_that_ends_before_its_header_does_is_refused_at_any_length() -> None:
+    for data in FILES.values():
+        header = data.index(b"header.json")
+        end = data.index(b"PK\x01\x02")
+        for length in [*range(0, header, 997), header, header + 60, end - 1]:
+            with pytest.raises(CorruptFileError, match=r"comes last and is missing or damaged too"):
+                recover(io.BytesIO(data[:length]))
+        wrong = bytearray(data[:end])
+        wrong[(header + end) // 2] ^= 1
+        with pytest.raises(CorruptFileError, match="damaged too"):
+            recover(io.BytesIO(bytes(wrong)))
+
+
+def test_frames_are_told_of_what_they_lost_before_too() -> None:
+    assert IMAGE.frame_axis is not None
+    own = tuple({"MedCompress.Loss": f"loss of {number}"} for number in range(10))
+    data = compress_in_memory(replace(IMAGE, frame_axis=replace(IMAGE.frame_axis, attributes=own)), target=MaxError(2))[
+        0
+    ]
+    told = read_frame(io.BytesIO(data), 4).attributes["MedCompress.Loss"]
+    assert told.startswith("no voxel differs by more than 2")
+    assert told.endswith("before that, loss of 4")
 
 
 def test_an_intact_file_is_recovered_whole() -> None:
@@ -164,3 +235,14 @@ def test_the_commands_write_a_frame_and_what_is_left(tmp_path: Path, capsys: pyt
     assert "frame 6 (3.0) is lost" in told
     assert "7 of 10 frames are intact" in told
     assert len(decompress(tmp_path / "left.mcz").voxels) == 7
+
+
+def test_a_member_that_claims_to_be_huge_takes_no_memory() -> None:
+    size = 0xFFFFFFFF
+    extra = struct.pack("<HHQQ", 1, 16, 1 << 62, 1 << 62)
+    local = struct.pack("<4sHHHHHIIIHH", b"PK\x03\x04", 45, 0, 0, 0, 33, 0, size, size, 12, len(extra))
+    with pytest.raises(CorruptFileError, match="get the file again"):
+        recover(io.BytesIO(local + b"tiles/000000" + extra + bytes(100)))
+    handle = io.BufferedReader(io.BytesIO(local + b"tiles/000000" + extra + bytes(100)))  # type: ignore[arg-type]
+    with pytest.raises(CorruptFileError, match="get the file again"):
+        recover(handle)

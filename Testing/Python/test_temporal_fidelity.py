@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -95,9 +97,53 @@ def test_samples_that_are_not_numbers_count_only_where_one_is() -> None:
     assert temporal_fidelity(original, other).frames[3].maximum == math.inf
 
 
+def test_a_sample_that_is_no_number_changes_no_figure_of_its_curve_but_their_count() -> None:
+    """A curve of 39 samples is that of 39 samples: NaN is not taken for zero."""
+    original, other = beating(), beating() + 2
+    original[3, 0, 2, 2], other[3, 0, 2, 2] = np.nan, np.inf
+    found = temporal_fidelity(original, other)
+    assert found.frames[3].mean == 2
+    assert found.curves.mean == pytest.approx(2)
+    # The constant voxel with NaN in it has not become dynamic.
+    assert found.dynamic is not None
+    assert found.dynamic.voxels == 2
+
+
+def test_voxels_without_any_number_have_no_curve() -> None:
+    original = beating()
+    original[:, 0, 4] = np.nan
+    assert temporal_fidelity(original, original.copy()).curves.voxels == 24
+    nothing = np.full((2, 1, 2, 2, 1), np.nan)
+    assert temporal_fidelity(nothing, nothing.copy()).curves.voxels == 0
+
+
+def test_voxels_that_all_follow_the_same_wave_are_all_dynamic() -> None:
+    found = temporal_fidelity(beating(dynamic=6), beating(90, dynamic=6))
+    assert found.dynamic is not None
+    assert found.dynamic.voxels == 6
+
+
+def test_each_frame_is_asked_for_once_and_let_go_of() -> None:
+    alive: list[weakref.ref[np.ndarray]] = []
+
+    def frames() -> Iterator[np.ndarray]:
+        for frame in beating():
+            held = frame.copy()
+            alive.append(weakref.ref(held))
+            yield held
+            del held
+            assert sum(one() is not None for one in alive) <= 4
+
+    found = temporal_fidelity(frames(), frames())
+    assert len(alive) == 2 * FRAMES
+    assert found == temporal_fidelity(beating(), beating())
+
+
 def test_different_shapes_are_refused() -> None:
     with pytest.raises(UnsupportedImageError, match="one shape"):
         temporal_fidelity(beating(), beating()[:-1])
+    with pytest.raises(UnsupportedImageError, match="one shape"):
+        temporal_fidelity(beating()[:, :, :4], beating())
 
 
 def test_the_command_compares_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,13 +7,18 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..codecs import CODECS, codec_named
-from ..compression import decompress
+from ..container import Reader
 from ..errors import InputError, OutputError
-from ..image import Image
+from ..frames import all_frames
+from ..image import Geometry
 from ..libraries import library
 from ..presets import PRESETS, QUICK_PRESETS
 from ..sweep import DEFAULT_POINTS, sweep, write_csv
@@ -59,19 +64,26 @@ def add_commands(command: Command) -> None:
 def _frames(options: argparse.Namespace) -> None:
     from ..quality.temporal import temporal_fidelity
 
-    original, reconstructed = (_sequence(path, options) for path in (options.original, options.reconstructed))
-    if original.geometry != reconstructed.geometry:
-        logging.getLogger(__name__).warning("The two lie at different places; only their voxels are compared.")
-    found = temporal_fidelity(original.voxels, reconstructed.voxels)
+    with ExitStack() as files:
+        original, reconstructed = (
+            _sequence(path, options, files) for path in (options.original, options.reconstructed)
+        )
+        if original[0] != reconstructed[0]:
+            logging.getLogger(__name__).warning("The two lie at different places; only their voxels are compared.")
+        found = temporal_fidelity(original[1], reconstructed[1])
     print(json.dumps(found.to_json()) if options.json else found)
 
 
-def _sequence(path: Path, options: argparse.Namespace) -> Image:
+def _sequence(path: Path, options: argparse.Namespace, files: ExitStack) -> tuple[Geometry, Iterable[np.ndarray]]:
+    """Where a sequence lies, and its frames; those of a .mcz are decoded as they are asked for."""
     from ..files import read_image
 
     if path.suffix.lower() == ".mcz":
-        return decompress(path, threads=options.threads, device=options.device)
-    return read_image(path)
+        reader = files.enter_context(Reader(path, options.threads, device=options.device))
+        stand_in = np.broadcast_to(np.zeros((), reader.header.dtype), reader.header.shape)
+        return reader.header.image(stand_in).geometry, all_frames(reader)
+    image = read_image(path)
+    return image.geometry, image.voxels
 
 
 def _bench(options: argparse.Namespace) -> None:

@@ -1,20 +1,23 @@
 """How far a sequence is from its original: frame by frame, and along each voxel's time curve.
 
 Of dynamic images the curves are what is read: of a contrast agent, of a beating heart, of the brain's answer. A voxel
-counts as dynamic where the standard deviation of its original curve is above that of nine in ten voxels.
+counts as dynamic where its original curve varies at least as much, in standard deviation, as those of nine in ten
+voxels.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from ..errors import UnsupportedImageError
 from ..image import finite_extremes
+from ..tolerance import psnr
 
 DYNAMIC_PERCENTILE = 90.0
 
@@ -72,61 +75,91 @@ class TemporalFidelity:
         return "\n".join(lines)
 
 
-def temporal_fidelity(original: np.ndarray, reconstructed: np.ndarray) -> TemporalFidelity:
-    """Compare two sequences (frame, slice, row, column, component), a slice of a frame at a time.
+def temporal_fidelity(original: Iterable[np.ndarray], reconstructed: Iterable[np.ndarray]) -> TemporalFidelity:
+    """Compare two sequences frame by frame, going through each of them once.
 
-    Samples that are not finite in both are left out; one that is finite in one only makes its errors infinite.
+    A sample that is not finite in both counts nowhere; one that is finite in one only makes its errors infinite. What
+    counts nowhere at any time has no curve.
+
+    Args:
+        original, reconstructed: frames (slice, row, column, component), the first first; arrays (frame, slice, row,
+            column, component) will do. Memory: a few float64 arrays of the size of a frame.
 
     Raises UnsupportedImageError where they are of different shapes.
     """
-    if original.shape != reconstructed.shape or original.ndim != 5:
-        raise UnsupportedImageError(
-            f"Only sequences of one shape can be compared; these are {original.shape} and {reconstructed.shape}."
-        )
-    lowest, highest = finite_extremes(original)
-    squares = np.zeros(original.shape[1:])
-    frames: list[FrameFidelity] = []
-    for number in range(len(original)):
-        error = np.stack(list(_errors(original[number], reconstructed[number])))
-        np.add(squares, error**2, out=squares)
-        frames.append(_frame_fidelity(error, highest - lowest))
-    error_of_curve = np.sqrt(squares / len(original)).ravel()
-    spread = _spread_over_time(original).ravel()
-    dynamic = spread > max(float(np.percentile(spread, DYNAMIC_PERCENTILE)), 0.0)
-    return TemporalFidelity(
-        tuple(frames),
-        _curve_fidelity(error_of_curve, spread),
-        _curve_fidelity(error_of_curve[dynamic], spread[dynamic]) if dynamic.any() else None,
-    )
+    errors: list[FrameFidelity] = []
+    curves: _Curves | None = None
+    lowest, highest = math.inf, -math.inf
+    for before, after in zip_longest(original, reconstructed):
+        curves = curves or _Curves(() if before is None else before.shape)
+        shapes = [None if frame is None else frame.shape for frame in (before, after)]
+        if shapes != [curves.shape, curves.shape]:
+            raise UnsupportedImageError("Only sequences of as many frames of one shape can be compared.")
+        error = _errors(before, after)
+        curves.add(before, error)
+        errors.append(_frame_fidelity(error))
+        if np.isfinite(before).any():
+            low, high = finite_extremes(before[np.newaxis])
+            lowest, highest = min(lowest, low), max(highest, high)
+    if curves is None:
+        raise UnsupportedImageError("There are no frames to compare.")
+    frames = tuple(replace(frame, psnr=_psnr(frame.root_mean_square, highest - lowest)) for frame in errors)
+    return TemporalFidelity(frames, *curves.fidelity())
 
 
-def _errors(original: np.ndarray, reconstructed: np.ndarray) -> Iterator[np.ndarray]:
-    for before, after in zip(original, reconstructed, strict=True):
-        one, other = before.astype(np.float64), after.astype(np.float64)
-        finite = np.isfinite(one), np.isfinite(other)
-        with np.errstate(invalid="ignore"):
-            error = np.where(finite[0] & finite[1], other - one, 0.0)
-        error[finite[0] != finite[1]] = np.inf
-        yield error
+def _errors(original: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
+    """Reconstructed minus original; NaN where neither is finite, infinite where one is."""
+    one, other = original.astype(np.float64), reconstructed.astype(np.float64)
+    finite, also_finite = np.isfinite(one), np.isfinite(other)
+    with np.errstate(invalid="ignore"):
+        error = other - one
+    error[~finite & ~also_finite] = np.nan
+    error[finite != also_finite] = np.inf
+    return error
 
 
-def _frame_fidelity(error: np.ndarray, value_range: float) -> FrameFidelity:
-    root_mean_square = math.sqrt(float(np.mean(error**2)))
-    psnr = math.inf if root_mean_square == 0 else -math.inf
-    if 0 < root_mean_square < math.inf and value_range > 0:
-        psnr = 20 * math.log10(value_range / root_mean_square)
-    return FrameFidelity(float(np.abs(error).max()), float(error.mean()), root_mean_square, psnr)
+def _frame_fidelity(error: np.ndarray) -> FrameFidelity:
+    """The figures of a frame but its PSNR, which needs the range of all frames."""
+    counted = error[~np.isnan(error)]
+    if not counted.size:
+        return FrameFidelity(0.0, 0.0, 0.0, math.inf)
+    root_mean_square = math.sqrt(float(np.mean(counted**2)))
+    return FrameFidelity(float(np.abs(counted).max()), float(counted.mean()), root_mean_square, math.inf)
 
 
-def _spread_over_time(original: np.ndarray) -> np.ndarray:
-    """Standard deviation over time of each voxel, by Welford's recurrence (Technometrics 1962)."""
-    mean, squares = np.zeros(original.shape[1:]), np.zeros(original.shape[1:])
-    for number, frame in enumerate(original, 1):
-        values = np.nan_to_num(frame.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        change = values - mean
-        mean += change / number
-        squares += change * (values - mean)
-    return np.asarray(np.sqrt(squares / len(original)))
+def _psnr(root_mean_square: float, value_range: float) -> float:
+    return -math.inf if math.isinf(root_mean_square) else psnr(root_mean_square, value_range)
+
+
+class _Curves:
+    """Sums over time of every voxel: of its squared errors, and Welford's (Technometrics 1962) of its original."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._compared, self._finite = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        self._squared_errors, self._mean, self._squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+
+    def add(self, original: np.ndarray, error: np.ndarray) -> None:
+        """A frame and its errors as of ``_errors``."""
+        compared, finite = ~np.isnan(error), np.isfinite(error)
+        self._compared += compared
+        self._squared_errors += np.where(compared, error, 0.0) ** 2
+        self._finite += finite
+        values = np.where(finite, original, self._mean)
+        change = values - self._mean
+        self._mean += change / np.maximum(self._finite, 1)
+        self._squares += change * (values - self._mean)
+
+    def fidelity(self) -> tuple[CurveFidelity, CurveFidelity | None]:
+        """Of all curves, and of the dynamic ones."""
+        has_curve = self._compared > 0
+        error = np.sqrt(self._squared_errors[has_curve] / self._compared[has_curve])
+        spread = np.sqrt(self._squares[has_curve] / np.maximum(self._finite[has_curve], 1))
+        if not error.size:
+            return CurveFidelity(0.0, 0.0, None, None, 0), None
+        dynamic = (spread >= np.percentile(spread, DYNAMIC_PERCENTILE)) & (spread > 0)
+        chosen = _curve_fidelity(error[dynamic], spread[dynamic]) if dynamic.any() else None
+        return _curve_fidelity(error, spread), chosen
 
 
 def _curve_fidelity(error: np.ndarray, spread: np.ndarray) -> CurveFidelity:
