@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,30 @@ COUNT = len(IMAGE.voxels)
 
 
 class Watched(Reader):
-    """A reader that tells which frames were decoded; ``gate`` holds decoding up while it is clear."""
+    """A reader that tells which frames were decoded, and whose decoding of some frames can be held up or fail.
+
+    Attributes:
+        decoded: first the frames whose decoding began first.
+        begun: set once a frame in ``gates`` is being decoded.
+        gates: frames whose decoding waits until their event is set.
+        failing: frames that fail, once each, as where a network drive was away.
+    """
 
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data))
         self.decoded: list[int] = []
-        self.gate = threading.Event()
-        self.gate.set()
+        self.begun = threading.Event()
+        self.gates: dict[int, threading.Event] = {}
+        self.failing: set[int] = set()
 
     def read_frames(self, frames: tuple[int, int]) -> np.ndarray:
-        self.gate.wait(30)
         self.decoded.extend(range(*frames))
+        if frames[0] in self.gates:
+            self.begun.set()
+            assert self.gates[frames[0]].wait(30)
+        if frames[0] in self.failing:
+            self.failing.remove(frames[0])
+            raise OSError("The drive is away.")
         return super().read_frames(frames)
 
 
@@ -57,6 +71,46 @@ def test_playing_on_decodes_each_frame_once_and_the_next_one_ahead() -> None:
         assert reader.decoded == list(range(COUNT))
         player.frame(COUNT - 1)
         assert len(reader.decoded) == COUNT
+
+
+def test_playing_back_decodes_each_frame_once_though_the_views_ask_twice() -> None:
+    with Watched(FILES["after others"]) as reader, FramePlayer(reader, kept=2) as player:
+        player.frame(COUNT - 1)
+        for number in range(COUNT - 2, -1, -1):
+            player.frame(number)
+            player.frame(number)
+        assert reader.decoded == list(range(COUNT - 1, -1, -1))
+
+
+def test_a_frame_that_is_being_decoded_is_waited_for_even_where_others_fill_the_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked_for, noted = FramePlayer._asked_for, threading.Semaphore(0)
+
+    def noting(player: FramePlayer, number: int, block: tuple[int, int]) -> Any:
+        found = asked_for(player, number, block)
+        noted.release()
+        return found
+
+    with Watched(FILES["after others"]) as reader, FramePlayer(reader, kept=2) as player, ThreadPoolExecutor(3) as pool:
+        reader.gates[1] = threading.Event()
+        player.frame(0)
+        assert reader.begun.wait(30)
+        monkeypatch.setattr(FramePlayer, "_asked_for", noting)
+        asked = {}
+        for number in (5, 8, 1):
+            asked[number] = pool.submit(player.frame, number)
+            assert noted.acquire(timeout=30)
+        reader.gates[1].set()
+        for number, frame in asked.items():
+            assert np.array_equal(frame.result(30), IMAGE.voxels[number])
+        assert reader.decoded.count(1) == 1
+
+
+def test_a_path_plays_too(tmp_path: Path) -> None:
+    (tmp_path / "beat.mcz").write_bytes(FILES["after others"])
+    with FramePlayer(tmp_path / "beat.mcz") as player:
+        assert np.array_equal(player.frame(4), IMAGE.voxels[4])
 
 
 def test_the_next_frame_is_decoded_without_being_asked_for() -> None:
@@ -91,6 +145,17 @@ def test_many_threads_see_the_right_frames() -> None:
         numbers = [int(number) for number in random.integers(0, COUNT, 120)]
         for number, frame in zip(numbers, pool.map(player.frame, numbers), strict=True):
             assert np.array_equal(frame, IMAGE.voxels[number])
+        player.frame(0)
+        assert held(player) <= 2
+
+
+def test_a_frame_that_failed_ahead_is_told_when_asked_for_and_tried_again_then() -> None:
+    with Watched(FILES["after others"]) as reader, FramePlayer(reader, kept=3) as player:
+        reader.failing.add(1)
+        player.frame(0)
+        with pytest.raises(OSError, match="away"):
+            player.frame(1)
+        assert np.array_equal(player.frame(1), IMAGE.voxels[1])
 
 
 def test_a_damaged_frame_is_told_each_time_and_the_others_play() -> None:
@@ -102,20 +167,21 @@ def test_a_damaged_frame_is_told_each_time_and_the_others_play() -> None:
         assert np.array_equal(player.frame(8), IMAGE.voxels[8])
 
 
-def test_closing_while_a_frame_is_decoded_leaves_no_thread() -> None:
-    with Watched(FILES["after others"]) as reader:
-        player = FramePlayer(reader, kept=3)
-        reader.gate.clear()
-        with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(player.frame, 2)
-            while (2, 3) not in player._blocks:
-                pass
-            closing = threading.Thread(target=player.close)
-            closing.start()
-            reader.gate.set()
-            closing.join(30)
-            assert not closing.is_alive()
-            assert np.array_equal(asked.result(30), IMAGE.voxels[2])
+def test_closing_while_a_frame_is_decoded_answers_all_who_wait_and_leaves_no_thread() -> None:
+    with Watched(FILES["after others"]) as reader, ThreadPoolExecutor(3) as pool:
+        player = FramePlayer(reader, kept=4)
+        reader.gates[2] = threading.Event()
+        decoding = pool.submit(player.frame, 2)
+        assert reader.begun.wait(30)
+        # The thread that decodes is held up, so whichever of these two comes first, frame 7 is never begun.
+        waiting, closing = pool.submit(player.frame, 7), pool.submit(player.close)
+        with pytest.raises(InputError, match="closed"):
+            waiting.result(30)
+        reader.gates[2].set()
+        assert np.array_equal(decoding.result(30), IMAGE.voxels[2])
+        closing.result(30)
+        assert 7 not in reader.decoded
+        assert held(player) == 0
         assert not any("MedCompress player" in thread.name for thread in threading.enumerate())
         with pytest.raises(InputError, match="closed"):
             player.frame(2)

@@ -39,6 +39,10 @@ class FramePlanes:
             try:
                 found.set_result(self._decode(slab, number))
             except BaseException as error:
+                with self._lock:
+                    # Asked again it is tried again: the disk may have been away for a moment.
+                    if self._tiles.get(key) is found:
+                        del self._tiles[key]
                 found.set_exception(error)
         return found.result()
 

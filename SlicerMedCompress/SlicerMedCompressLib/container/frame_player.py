@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from types import TracebackType
 
@@ -18,24 +19,30 @@ BUDGET = 1 << 29
 
 
 class FramePlayer:
-    """Frames of an open file, decoded when they are asked for and a little before. Use as a context manager.
+    """Frames of a file, decoded when they are asked for and a little before. Use as a context manager.
 
     Safe to use from several threads. Frames that share their tiles, as where time was coded in the place of slices, are
     decoded and kept together.
 
     Args:
-        reader: it has to stay open as long as this is in use.
-        kept: frames in memory at most; at least those of two decodings. Default: as many as BUDGET holds.
+        source: a path, or an open reader, which has to stay open as long as this is in use.
+        kept: frames in memory at most, but for those that several threads wait for at once; at least those of two
+            decodings. Default: as many as BUDGET holds. The reader keeps some tiles of its own besides, for frames that
+            others are coded after: those of a group, and four a thread.
     """
 
-    def __init__(self, reader: Reader, kept: int | None = None) -> None:
-        self._reader, self._lock, self._closed = reader, threading.Lock(), False
+    def __init__(self, source: Reader | str | os.PathLike[str], kept: int | None = None) -> None:
+        self._owned = not isinstance(source, Reader)
+        self._reader = source if isinstance(source, Reader) else Reader(source)
+        self._lock, self._closed = threading.Lock(), False
         self._blocks: OrderedDict[Span, Future[np.ndarray]] = OrderedDict()
+        self._waited: Counter[Span] = Counter()
         self._worker = ThreadPoolExecutor(1, "MedCompress player")
-        frame_bytes = reader.header.voxel_bytes // reader.frame_count
-        longest = max(stop - start for start, stop in map(self._block_of, range(reader.frame_count)))
+        count = self._reader.frame_count
+        longest = max(stop - start for start, stop in map(self._block_of, range(count)))
+        frame_bytes = self._reader.header.voxel_bytes // count
         self.kept = max(2 * longest, kept if kept is not None else BUDGET // max(1, frame_bytes))
-        self._last = 0
+        self._last, self._forward = 0, True
 
     def frame(self, number: int) -> np.ndarray:
         """Voxels (slice, row, column, component) of a frame, not to be written to.
@@ -45,19 +52,13 @@ class FramePlayer:
         """
         self._reader.check_frame_number(number)
         block = self._block_of(number)
-        while True:
-            found = self._asked_for(number, block)
-            try:
-                frames: np.ndarray = found.result()
-                break
-            except CancelledError:
-                # Others asked for so many frames meanwhile that this one was dropped, or the player was closed.
-                continue
-            except BaseException:
-                with self._lock:
-                    if self._blocks.get(block) is found:
-                        del self._blocks[block]
-                raise
+        found = self._asked_for(number, block)
+        try:
+            frames: np.ndarray = found.result()
+        except CancelledError:
+            raise _was_closed() from None
+        finally:
+            self._answered(block, found)
         frame: np.ndarray = frames[number - block[0]]
         return frame
 
@@ -65,21 +66,36 @@ class FramePlayer:
         """The block of a frame, being decoded; the one that comes next in the direction of play after it."""
         with self._lock:
             found = self._requested(block)
-            ahead = block[1] if number >= self._last else block[0] - 1
-            self._last = number
+            self._waited[block] += 1
+            if number != self._last:
+                self._forward, self._last = number > self._last, number
+            ahead = block[1] if self._forward else block[0] - 1
             if 0 <= ahead < self._reader.frame_count:
                 self._requested(self._block_of(ahead))
                 # What is shown now must not make room for what comes next.
                 self._blocks.move_to_end(block)
-            self._drop_oldest(block)
+            self._drop_oldest()
             return found
+
+    def _answered(self, block: Span, found: Future[np.ndarray]) -> None:
+        with self._lock:
+            self._waited[block] -= 1
+            if not self._waited[block]:
+                del self._waited[block]
+            failed = found.done() and (found.cancelled() or found.exception() is not None)
+            if failed and self._blocks.get(block) is found:
+                del self._blocks[block]
+            self._drop_oldest()
 
     def close(self) -> None:
         """Stop decoding ahead, once the frame in hand is done, and let go of all frames."""
         with self._lock:
             self._closed = True
         self._worker.shutdown(wait=True, cancel_futures=True)
-        self._blocks.clear()
+        with self._lock:
+            self._blocks.clear()
+        if self._owned:
+            self._reader.close()
 
     def __enter__(self) -> FramePlayer:
         return self
@@ -95,7 +111,7 @@ class FramePlayer:
 
     def _requested(self, block: Span) -> Future[np.ndarray]:
         if self._closed:
-            raise InputError("The player was closed; open the file again.")
+            raise _was_closed()
         if block not in self._blocks:
             self._blocks[block] = self._worker.submit(self._decoded, block)
         self._blocks.move_to_end(block)
@@ -106,12 +122,19 @@ class FramePlayer:
         frames.flags.writeable = False
         return frames
 
-    def _drop_oldest(self, wanted: Span) -> None:
+    def _drop_oldest(self) -> None:
+        """Make room: of what nobody waits for, the oldest that is decoded or was not begun.
+
+        What is being decoded takes its memory anyway, and dropped it might be decoded twice.
+        """
         held = sum(stop - start for start, stop in self._blocks)
-        for block in list(self._blocks):
+        for block, found in list(self._blocks.items()):
             if held <= self.kept:
                 return
-            if block != wanted:
-                # One that was not begun is not needed any more either.
-                self._blocks.pop(block).cancel()
+            if block not in self._waited and (found.done() or found.cancel()):
+                del self._blocks[block]
                 held -= block[1] - block[0]
+
+
+def _was_closed() -> InputError:
+    return InputError("The player was closed; open the file again.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -11,8 +13,8 @@ import slicer
 
 from ..container import Reader
 from ..container.frame_player import FramePlayer
-from ..errors import InputError
-from ..frames import read_frame
+from ..errors import InputError, UnsupportedImageError
+from ..image import Image, Kind
 from .conversion import image_to_node
 from .voxels import voxels_of
 
@@ -23,20 +25,23 @@ class SequencePlayer:
     Args:
         path: of a sequence whose frames are volumes that are alike.
         frames: kept in memory; default: as many as half a gigabyte holds.
+
+    Raises UnsupportedImageError for a segmentation, and as ``Reader`` does; no node is left then.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], frames: int | None = None, threads: int | None = None, device: str = "auto"
     ) -> None:
-        first = read_frame(path, 0, threads=threads, device=device)
         self._reader = Reader(path, threads, device=device)
+        self._player = FramePlayer(self._reader, frames)
         try:
-            self._player = FramePlayer(self._reader, frames)
-            whole = self._reader.header.image(np.broadcast_to(first.voxels, self._reader.header.shape))
+            whole = self._whole()
             self._axis = whole.frame_axis
-            self.node = image_to_node(first, slicer.mrmlScene, whole.name or first.name)
+            # A copy, because the node's voxels are written over and those that the player keeps must not be.
+            first = replace(whole, voxels=self._player.frame(0)[np.newaxis].copy(), dimension=3, frame_axis=None)
+            self.node = image_to_node(first, slicer.mrmlScene, whole.name or Path(path).stem)
         except BaseException:
-            self._reader.close()
+            self.close()
             raise
         self.currentFrame = 0
 
@@ -53,14 +58,17 @@ class SequencePlayer:
     def showFrame(self, number: int) -> Any:
         """Put the voxels of a frame, counted from 0, into the node, and return the node.
 
-        Raises InputError if there is no such frame or the node is no longer in the scene; CorruptFileError if the
-        frame is damaged.
+        Raises InputError if there is no such frame or the node was removed or given other voxels; CorruptFileError if
+        the frame is damaged.
         """
         frame = self._player.frame(number)
         data = None if self.node.GetScene() is None else self.node.GetImageData()
         if data is None:
             raise InputError("The volume that showed the sequence was removed; open the file again.")
-        voxels_of(data, self.node.GetName())[...] = frame
+        voxels = voxels_of(data, self.node.GetName())
+        if (voxels.shape, voxels.dtype) != (frame.shape, frame.dtype):
+            raise InputError("The volume that showed the sequence was given other voxels; open the file again.")
+        voxels[...] = frame
         data.GetPointData().GetScalars().Modified()
         data.Modified()
         self.node.Modified()
@@ -71,6 +79,14 @@ class SequencePlayer:
         """Stop decoding and close the file; the node stays with the frame that it shows."""
         self._player.close()
         self._reader.close()
+
+    def _whole(self) -> Image:
+        """The image with what all frames have in common, its voxels a stand-in of no memory."""
+        header = self._reader.header
+        image = header.image(np.broadcast_to(np.zeros((), header.dtype), header.shape))
+        if image.kind is Kind.SEGMENTATION:
+            raise UnsupportedImageError(f'"{self._reader.name}" holds a segmentation, which has no frames; load it.')
+        return replace(image, attributes=header.guarantee.told(image.attributes), browser=None)
 
     def __enter__(self) -> SequencePlayer:
         return self
