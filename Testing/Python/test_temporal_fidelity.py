@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,8 @@ from hypothesis.extra import numpy as stnp
 from SlicerMedCompressLib.cli import main
 from SlicerMedCompressLib.compression import compress
 from SlicerMedCompressLib.errors import UnsupportedImageError
-from SlicerMedCompressLib.image import FrameAxis, Image
+from SlicerMedCompressLib.files import write_image
+from SlicerMedCompressLib.image import FrameAxis, Geometry, Image
 from SlicerMedCompressLib.quality.temporal import temporal_fidelity
 from SlicerMedCompressLib.targets import MaxError
 
@@ -100,13 +103,21 @@ def test_samples_that_are_not_numbers_count_only_where_one_is() -> None:
 def test_a_sample_that_is_no_number_changes_no_figure_of_its_curve_but_their_count() -> None:
     """A curve of 39 samples is that of 39 samples: NaN is not taken for zero."""
     original, other = beating(), beating() + 2
-    original[3, 0, 2, 2], other[3, 0, 2, 2] = np.nan, np.inf
+    original[3, 0, 2, 2] = other[3, 0, 2, 2] = np.nan
     found = temporal_fidelity(original, other)
     assert found.frames[3].mean == 2
     assert found.curves.mean == pytest.approx(2)
     # The constant voxel with NaN in it has not become dynamic.
     assert found.dynamic is not None
     assert found.dynamic.voxels == 2
+
+
+@pytest.mark.parametrize(("before", "after"), [(np.nan, np.inf), (np.inf, -np.inf), (-np.inf, np.nan), (np.inf, 5.0)])
+def test_what_is_not_finite_must_stay_as_it_is(before: float, after: float) -> None:
+    original, other = beating(), beating()
+    original[3, 0, 2, 2], other[3, 0, 2, 2] = before, after
+    assert temporal_fidelity(original, other).frames[3].maximum == math.inf
+    assert temporal_fidelity(original, original.copy()).frames[3].maximum == 0
 
 
 def test_voxels_without_any_number_have_no_curve() -> None:
@@ -144,6 +155,54 @@ def test_different_shapes_are_refused() -> None:
         temporal_fidelity(beating(), beating()[:-1])
     with pytest.raises(UnsupportedImageError, match="one shape"):
         temporal_fidelity(beating()[:, :, :4], beating())
+
+
+def test_values_are_compared_whatever_their_types() -> None:
+    assert temporal_fidelity(beating(), beating().astype(np.float32) + 1).curves.mean == pytest.approx(1)
+
+
+def test_frames_are_told_by_their_index_values() -> None:
+    found = temporal_fidelity(beating()[:2], beating()[:2], ["0", "2.5"])
+    assert str(found).splitlines()[1].startswith("frame 1 (2.5): maximum 0")
+    assert json.loads(json.dumps(found.to_json()))["values"] == ["0", "2.5"]
+    assert str(temporal_fidelity(beating()[:2], beating()[:2])).startswith("frame 0: ")
+    with pytest.raises(UnsupportedImageError, match="2 frames need as many index values, not 3"):
+        temporal_fidelity(beating()[:2], beating()[:2], ["0", "1", "2"])
+
+
+def test_a_single_frame_has_errors_but_no_dynamic_curves() -> None:
+    found = temporal_fidelity(beating()[:1], beating()[:1] + 3)
+    assert found.frames[0].root_mean_square == found.curves.mean == 3
+    assert found.curves.relative_mean is None
+    assert found.dynamic is None
+
+
+def test_no_copy_of_a_sequence_is_made() -> None:
+    """Three hundred frames of one read-only memory take no more than some frames do."""
+    voxels = np.broadcast_to(np.int16(7), (300, 4, 32, 32, 1))
+    tracemalloc.start()
+    try:
+        assert temporal_fidelity(voxels, voxels).curves.mean == 0
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 30 * voxels[0].size * 8
+
+
+def test_the_command_takes_other_files_and_warns_of_another_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
+    axis = FrameAxis(("0", "10", "20"), "time", "ms")
+    image = Image(np.round(beating()[:3]).astype(np.int16), dimension=4, frame_axis=axis)
+    write_image(image, tmp_path / "here.seq.nrrd")
+    compress(image, tmp_path / "here.mcz")
+    compress(replace(image, geometry=Geometry((1.0, 2.0, 3.0))), tmp_path / "there.mcz")
+    assert main(["frames", str(tmp_path / "here.seq.nrrd"), str(tmp_path / "here.mcz")]) == 0
+    assert "frame 2 (20): maximum 0" in capsys.readouterr().out
+    assert not caplog.records
+    assert main(["frames", str(tmp_path / "here.seq.nrrd"), str(tmp_path / "there.mcz")]) == 0
+    assert "different places" in caplog.text
 
 
 def test_the_command_compares_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from ..codecs import CODECS, codec_named
 from ..container import Reader
 from ..errors import InputError, OutputError
 from ..frames import all_frames
-from ..image import Geometry
+from ..image import Image
 from ..libraries import library
 from ..presets import PRESETS, QUICK_PRESETS
 from ..sweep import DEFAULT_POINTS, sweep, write_csv
@@ -65,25 +65,26 @@ def _frames(options: argparse.Namespace) -> None:
     from ..quality.temporal import temporal_fidelity
 
     with ExitStack() as files:
-        original, reconstructed = (
+        (original, frames), (reconstructed, other_frames) = (
             _sequence(path, options, files) for path in (options.original, options.reconstructed)
         )
-        if original[0] != reconstructed[0]:
+        if original.geometry != reconstructed.geometry:
             logging.getLogger(__name__).warning("The two lie at different places; only their voxels are compared.")
-        found = temporal_fidelity(original[1], reconstructed[1])
+        values = original.frame_axis.values if original.frame_axis is not None else ()
+        found = temporal_fidelity(frames, other_frames, values)
     print(json.dumps(found.to_json()) if options.json else found)
 
 
-def _sequence(path: Path, options: argparse.Namespace, files: ExitStack) -> tuple[Geometry, Iterable[np.ndarray]]:
-    """Where a sequence lies, and its frames; those of a .mcz are decoded as they are asked for."""
+def _sequence(path: Path, options: argparse.Namespace, files: ExitStack) -> tuple[Image, Iterable[np.ndarray]]:
+    """A sequence, and its frames; of a .mcz they are decoded as they are asked for, and the image holds none."""
     from ..files import read_image
 
     if path.suffix.lower() == ".mcz":
         reader = files.enter_context(Reader(path, options.threads, device=options.device))
         stand_in = np.broadcast_to(np.zeros((), reader.header.dtype), reader.header.shape)
-        return reader.header.image(stand_in).geometry, all_frames(reader)
+        return reader.header.image(stand_in), all_frames(reader)
     image = read_image(path)
-    return image.geometry, image.voxels
+    return image, image.voxels
 
 
 def _bench(options: argparse.Namespace) -> None:

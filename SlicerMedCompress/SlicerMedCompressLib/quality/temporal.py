@@ -8,7 +8,7 @@ voxels.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -50,11 +50,15 @@ class CurveFidelity:
 
 @dataclass(frozen=True)
 class TemporalFidelity:
-    """Figures of every frame, of all curves, and of the dynamic ones (None where none is)."""
+    """Figures of every frame, of all curves, and of the dynamic ones (None where none is).
+
+    ``values`` are the index values of the frames as text, or empty where they are not known.
+    """
 
     frames: tuple[FrameFidelity, ...]
     curves: CurveFidelity
     dynamic: CurveFidelity | None
+    values: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All figures as JSON values; infinite ones are None."""
@@ -65,8 +69,8 @@ class TemporalFidelity:
 
     def __str__(self) -> str:
         lines = [
-            f"frame {number}: maximum {frame.maximum:.6g}, mean {frame.mean:.4g}, RMS {frame.root_mean_square:.4g}, "
-            f"PSNR {frame.psnr:.2f} dB"
+            f"frame {number}{f' ({self.values[number]})' if self.values else ''}: maximum {frame.maximum:.6g}, "
+            f"mean {frame.mean:.4g}, RMS {frame.root_mean_square:.4g}, PSNR {frame.psnr:.2f} dB"
             for number, frame in enumerate(self.frames)
         ]
         lines.append(f"time curves: {_sentence(self.curves)}")
@@ -75,26 +79,27 @@ class TemporalFidelity:
         return "\n".join(lines)
 
 
-def temporal_fidelity(original: Iterable[np.ndarray], reconstructed: Iterable[np.ndarray]) -> TemporalFidelity:
+def temporal_fidelity(
+    original: Iterable[np.ndarray], reconstructed: Iterable[np.ndarray], values: Sequence[str] = ()
+) -> TemporalFidelity:
     """Compare two sequences frame by frame, going through each of them once.
 
-    A sample that is not finite in both counts nowhere; one that is finite in one only makes its errors infinite. What
-    counts nowhere at any time has no curve.
+    A sample that is NaN in both, or the same infinity, counts nowhere; any other that is not finite in both makes its
+    errors infinite. What counts nowhere at any time has no curve.
 
     Args:
         original, reconstructed: frames (slice, row, column, component), the first first; arrays (frame, slice, row,
             column, component) will do. Memory: a few float64 arrays of the size of a frame.
+        values: index values of the frames as text, to tell them by; empty where they are not known.
 
-    Raises UnsupportedImageError where they are of different shapes.
+    Raises UnsupportedImageError where they are of different shapes, or the values are not one a frame.
     """
     errors: list[FrameFidelity] = []
     curves: _Curves | None = None
     lowest, highest = math.inf, -math.inf
     for before, after in zip_longest(original, reconstructed):
         curves = curves or _Curves(() if before is None else before.shape)
-        shapes = [None if frame is None else frame.shape for frame in (before, after)]
-        if shapes != [curves.shape, curves.shape]:
-            raise UnsupportedImageError("Only sequences of as many frames of one shape can be compared.")
+        _check_alike(before, after, curves.shape)
         error = _errors(before, after)
         curves.add(before, error)
         errors.append(_frame_fidelity(error))
@@ -103,18 +108,29 @@ def temporal_fidelity(original: Iterable[np.ndarray], reconstructed: Iterable[np
             lowest, highest = min(lowest, low), max(highest, high)
     if curves is None:
         raise UnsupportedImageError("There are no frames to compare.")
+    if len(values) not in (0, len(errors)):
+        raise UnsupportedImageError(f"{len(errors)} frames need as many index values, not {len(values)}; or give none.")
     frames = tuple(replace(frame, psnr=_psnr(frame.root_mean_square, highest - lowest)) for frame in errors)
-    return TemporalFidelity(frames, *curves.fidelity())
+    return TemporalFidelity(frames, *curves.fidelity(), values=tuple(values))
+
+
+def _check_alike(original: np.ndarray | None, reconstructed: np.ndarray | None, shape: tuple[int, ...]) -> None:
+    """Raise UnsupportedImageError unless both are frames of this shape; None stands for no frame."""
+    if original is None or reconstructed is None or not original.shape == reconstructed.shape == shape:
+        raise UnsupportedImageError(
+            "Only sequences of as many frames of one shape can be compared; "
+            "compare a sequence with its own reconstruction."
+        )
 
 
 def _errors(original: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
-    """Reconstructed minus original; NaN where neither is finite, infinite where one is."""
+    """Reconstructed minus original; NaN where both are NaN or one infinity, else infinite where not both are finite."""
     one, other = original.astype(np.float64), reconstructed.astype(np.float64)
     finite, also_finite = np.isfinite(one), np.isfinite(other)
     with np.errstate(invalid="ignore"):
         error = other - one
-    error[~finite & ~also_finite] = np.nan
-    error[finite != also_finite] = np.inf
+    error[~(finite & also_finite)] = np.inf
+    error[(np.isnan(one) & np.isnan(other)) | (~finite & (one == other))] = np.nan
     return error
 
 
