@@ -69,23 +69,29 @@ def _frame(reader: Reader, number: int, told: int) -> Image:
     if not 0 <= number < count:
         raise _no_such_frame(reader.name, told, count)
     voxels, described = reader.read_region(number)[np.newaxis], _described(reader)
-    axis = described.frame_axis
+    frame, axis = replace(frame_of(described, number), voxels=voxels), described.frame_axis
     if axis is None:
-        return replace(described, voxels=voxels)
+        return frame
     name = axis.names[number] if axis.names else ""
-    own = dict(axis.attributes[number]) if axis.attributes else {}
-    if LOSS_ATTRIBUTE in own and LOSS_ATTRIBUTE in described.attributes:
-        # What this file lost of all frames is told beside what was lost of this one before.
-        own[LOSS_ATTRIBUTE] = f"{described.attributes[LOSS_ATTRIBUTE]}; before that, {own[LOSS_ATTRIBUTE]}"
     return replace(
-        described,
-        voxels=voxels,
-        name=name or " ".join(filter(None, (described.name, axis.name, axis.values[number], axis.unit))),
-        dimension=3,
-        attributes={**described.attributes, **own},
-        frame_axis=None,
-        browser=None,
+        frame, name=name or " ".join(filter(None, (described.name, axis.name, axis.values[number], axis.unit)))
     )
+
+
+def frame_of(image: Image, number: int) -> Image:
+    """A frame as an image of three dimensions, with the attributes of both; an image without frames as it is.
+
+    Voxels are not copied; how the sequence was played is left out.
+    """
+    axis, attributes = image.frame_axis, dict(image.attributes)
+    if axis is None:
+        return image
+    own = dict(axis.attributes[number]) if axis.attributes else {}
+    if LOSS_ATTRIBUTE in own and LOSS_ATTRIBUTE in attributes:
+        # What this file lost of all frames is told beside what was lost of this one before.
+        own[LOSS_ATTRIBUTE] = f"{attributes[LOSS_ATTRIBUTE]}; before that, {own[LOSS_ATTRIBUTE]}"
+    voxels = image.voxels[number : number + 1]
+    return replace(image, voxels=voxels, dimension=3, attributes=attributes | own, frame_axis=None, browser=None)
 
 
 def all_frames(reader: Reader) -> Iterator[np.ndarray]:
@@ -98,16 +104,25 @@ def all_frames(reader: Reader) -> Iterator[np.ndarray]:
         yield from reader.read_frames(span)
 
 
-def recover(source: Source, *, threads: int | None = None, progress: ProgressCallback | None = None) -> Recovered:
+def recover(
+    source: Source,
+    *,
+    threads: int | None = None,
+    progress: ProgressCallback | None = None,
+    accept_rounding: bool = False,
+    device: str = "auto",
+) -> Recovered:
     """The frames of a damaged file that are intact, each checked by the checksums of its tiles.
 
     A frame that others are coded after takes these with it. A lost directory at the end of the file is made again.
 
     Raises:
         CorruptFileError: the header is damaged or missing, so that nothing can be told; or no frame is intact.
+
+    Other arguments are those of ``compression.decompress``.
     """
     told = Progress(progress)
-    with _opened_even_if_cut_off(source, threads) as reader:
+    with _opened_even_if_cut_off(source, (threads, accept_rounding, device)) as reader:
         described, count = _described(reader), reader.frame_count
         values = described.frame_axis.values if described.frame_axis is not None else ("",) * count
         frames: dict[int, np.ndarray] = {}
@@ -134,11 +149,11 @@ def _spans(reader: Reader) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _opened_even_if_cut_off(source: Source, threads: int | None) -> Iterator[Reader]:
+def _opened_even_if_cut_off(source: Source, options: tuple[int | None, bool, str]) -> Iterator[Reader]:
     """A reader of a file, or if it cannot be opened of a temporary copy with its directory made again."""
     is_path = isinstance(source, (str, os.PathLike))
     try:
-        reader = Reader(source, threads)
+        reader = Reader(source, *options)
     except CorruptFileError as error:
         with tempfile.TemporaryFile() as copy:
             with opened(source) if is_path else nullcontext(source) as stream:  # type: ignore[arg-type]
@@ -149,7 +164,7 @@ def _opened_even_if_cut_off(source: Source, threads: int | None) -> Iterator[Rea
                     "too; get the file again from where it came."
                 ) from error
             name = os.fspath(source) if is_path else "the damaged file in memory"  # type: ignore[arg-type]
-            with Reader(copy, threads, name=str(name)) as repaired:  # type: ignore[arg-type]
+            with Reader(copy, *options, name=str(name)) as repaired:  # type: ignore[arg-type]
                 yield repaired
     else:
         with reader:

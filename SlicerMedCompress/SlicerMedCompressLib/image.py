@@ -15,6 +15,8 @@ from .playback import Browser
 from .segments import Segmentation
 
 SUPPORTED_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+VECTOR_TYPE = "MedCompress.VoxelVectorType"
+"""The attribute in which an image keeps what MRML calls the type of a volume's vectors."""
 AXES = ("frame", "slice", "row", "column", "component")
 
 
@@ -69,6 +71,7 @@ class FrameAxis:
 
     ``names`` are those of the frames, or empty where they have none of their own. ``attributes`` are what each
     frame has beside the attributes of the image, key to text; they come before those; empty where no frame has any.
+    ``sequence_attributes`` are those of the sequence itself, which are of no frame.
     """
 
     values: tuple[str, ...]
@@ -77,6 +80,7 @@ class FrameAxis:
     numeric: bool = True
     names: tuple[str, ...] = ()
     attributes: tuple[Mapping[str, str], ...] = ()
+    sequence_attributes: Mapping[str, str] = field(default_factory=dict)
 
     def part(self, numbers: Sequence[int]) -> FrameAxis:
         """The axis of some of the frames."""

@@ -23,8 +23,7 @@ from xml.parsers import expat
 import numpy as np
 
 from .errors import InputError, UnsupportedImageError
-from .image import FrameAxis, Image, Kind
-from .sequence_files import VECTOR_TYPE
+from .image import VECTOR_TYPE, FrameAxis, Image, Kind
 
 MRB_SUFFIXES = (".seq.mrb", ".mrb")
 MAXIMUM_SCENE_BYTES = 1 << 26

@@ -22,14 +22,11 @@ import numpy as np
 from .container.atomic import replacing
 from .errors import InputError, OutputError, UnsupportedImageError
 from .frame_times import evenly_spaced
-from .image import FrameAxis, Geometry, Image, Kind, check_voxel_type
+from .image import VECTOR_TYPE, FrameAxis, Geometry, Image, Kind, check_voxel_type
 from .nrrd_header import INTERNAL_KEYS, SIGNS_TO_RAS, TYPE_NAMES, Axis, Header, Vector, escaped, quoted, read_header
 from .nrrd_voxels import holds_voxels, read_voxels, write_voxels
 
 SEQUENCE_SUFFIXES = (".seq.nrrd", ".seq.nhdr")
-VECTOR_TYPE = "MedCompress.VoxelVectorType"
-"""The attribute in which an image keeps what MRML calls the type of a volume's vectors."""
-
 _CLASS_KEY = "DataNodeClassName"
 _CLASSES = {Kind.SCALAR: "vtkMRMLScalarVolumeNode", Kind.LABEL: "vtkMRMLLabelMapVolumeNode"}
 _VECTOR_CLASS = "vtkMRMLVectorVolumeNode"

@@ -15,6 +15,18 @@ import numpy as np
 Edit = Callable[[dict[str, Any]], None]
 
 
+def put(*path: Any) -> Edit:
+    """An edit of the header: the last argument goes where the others lead."""
+
+    def edit(header: dict[str, Any]) -> None:
+        target: Any = header
+        for key in path[:-2]:
+            target = target[key]
+        target[path[-2]] = path[-1]
+
+    return edit
+
+
 def rebuilt(
     data: bytes,
     edit: Edit | None = None,

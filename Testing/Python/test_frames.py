@@ -246,3 +246,19 @@ def test_a_member_that_claims_to_be_huge_takes_no_memory() -> None:
     handle = io.BufferedReader(io.BytesIO(local + b"tiles/000000" + extra + bytes(100)))  # type: ignore[arg-type]
     with pytest.raises(CorruptFileError, match="get the file again"):
         recover(handle)
+
+
+def test_commands_that_read_a_lossy_file_take_it_as_it_rounds_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file whose decoded voxels are said to have been others, as another version of a library would make them."""
+
+    def elsewhere(header: dict) -> None:
+        header["decoded"] = [[crc ^ 1 for crc in slab] for slab in header["decoded"]]
+
+    (tmp_path / "a.mcz").write_bytes(rebuilt(FILES["bounded"], elsewhere))
+    asked = [["recover", str(tmp_path / "a.mcz"), str(tmp_path / "b.nrrd")], ["frames", *[str(tmp_path / "a.mcz")] * 2]]
+    for command in asked:
+        assert main([*command, "-q"]) == 1
+        assert "--accept-rounding" in capsys.readouterr().err
+        assert main([*command, "-q", "--accept-rounding"]) == 0

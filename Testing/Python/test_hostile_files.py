@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from generated_images import INSTALLED, LOSSLESS, described_head, head, scalar, segmentation, sequence
-from mutations import mutated, rebuilt
+from mutations import mutated, put, rebuilt
+from refusals import refusal
 
 from SlicerMedCompressLib.compression import compress_in_memory, decompress
 from SlicerMedCompressLib.errors import CorruptFileError, InputError
@@ -24,34 +25,9 @@ from SlicerMedCompressLib.targets import MaxError
 MUTATIONS = int(os.environ.get("MEDCOMPRESS_FUZZ_MUTATIONS", "600"))
 
 
-def refusal(tmp_path: Path, data: bytes) -> str:
-    """Why the file was refused; it names the file and is one sentence."""
-    path = tmp_path / "hostile.mcz"
-    path.write_bytes(data)
-    with pytest.raises(CorruptFileError) as refused:
-        decompress(path)
-    message = str(refused.value)
-    assert "hostile.mcz" in message
-    assert "\n" not in message
-    assert len(message) < 600
-    return message
-
-
 @pytest.fixture(scope="module")
 def good() -> bytes:
     return compress_in_memory(scalar(head((20, 60, 70))), codec="jpegls")[0]
-
-
-def put(*path: Any) -> Callable[[dict[str, Any]], None]:
-    """An edit of the header: the last argument goes where the others lead."""
-
-    def edit(header: dict[str, Any]) -> None:
-        target: Any = header
-        for key in path[:-2]:
-            target = target[key]
-        target[path[-2]] = path[-1]
-
-    return edit
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,21 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from generated_images import OBLIQUE, head, mixed_sequence, scalar, sequence
+from generated_images import head, mixed_sequence, scalar, sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutations import mutated, rebuilt
+from mutations import mutated, put, rebuilt
+from refusals import refusal
 
 from SlicerMedCompressLib.cli import main
-from SlicerMedCompressLib.compression import compress, compress_in_memory, decompress
-from SlicerMedCompressLib.container import PartsReader, Reader, holds_parts
+from SlicerMedCompressLib.compression import compress_in_memory, decompress
+from SlicerMedCompressLib.container import PartsReader, holds_parts
 from SlicerMedCompressLib.container.window import Window
 from SlicerMedCompressLib.errors import CorruptFileError, InputError, UnsupportedImageError
 from SlicerMedCompressLib.image import FrameAxis, Image, same_voxels
@@ -32,7 +34,6 @@ from SlicerMedCompressLib.sequence_compression import (
     read_content,
     read_parts,
 )
-from SlicerMedCompressLib.targets import MaxError
 
 FIELDS = ("geometry", "kind", "name", "dimension", "attributes", "frame_axis", "display", "segmentation", "browser")
 
@@ -49,19 +50,6 @@ def assert_same(first: MixedSequence, second: MixedSequence) -> None:
 @pytest.fixture(scope="module")
 def good() -> bytes:
     return compress_parts_in_memory(mixed_sequence(), preset="fast")[0]
-
-
-def refusal(tmp_path: Path, data: bytes) -> str:
-    """Why the file was refused; it names the file and is one sentence."""
-    path = tmp_path / "hostile.mcz"
-    path.write_bytes(data)
-    with pytest.raises(CorruptFileError) as refused:
-        read_content(path)
-    message = str(refused.value)
-    assert "hostile.mcz" in message
-    assert "\n" not in message
-    assert len(message) < 600
-    return message
 
 
 def test_a_mixed_sequence_comes_back_whole(tmp_path: Path) -> None:
@@ -140,16 +128,8 @@ def test_parts_that_do_not_belong_together_are_told(changed: dict[str, Any], tol
         replace(mixed_sequence(), **changed)
 
 
-def header_edit(*path: Any) -> Callable[[dict[str, Any]], None]:
-    """An edit of the sequence that the header describes: the last argument goes where the others lead."""
-
-    def edit(header: dict[str, Any]) -> None:
-        target: Any = header["sequence"]
-        for key in path[:-2]:
-            target = target[key]
-        target[path[-2]] = path[-1]
-
-    return edit
+header_edit = partial(put, "sequence")
+"""An edit of the sequence that the header describes."""
 
 
 @pytest.mark.parametrize(
@@ -164,6 +144,8 @@ def header_edit(*path: Any) -> Callable[[dict[str, Any]], None]:
         header_edit("frames", "values", 0, "9"),
         header_edit("frames", "names", ["a"]),
         header_edit("frames", "attributes", [{"a": "b"}] * 5),
+        header_edit("frames", "sequence_attributes", ["a"]),
+        header_edit("frames", "sequence_attributes", {"a": 1}),
         header_edit("browser", "selected_item", 5),
         header_edit("browser", "selected_item", -1),
         header_edit("browser", "selected_item", True),
@@ -194,7 +176,7 @@ def header_edit(*path: Any) -> Callable[[dict[str, Any]], None]:
     ],
 )
 def test_a_header_with_a_lie_is_refused(tmp_path: Path, good: bytes, edit: Callable[[dict[str, Any]], None]) -> None:
-    refusal(tmp_path, rebuilt(good, edit))
+    refusal(tmp_path, rebuilt(good, edit), read_content)
 
 
 def with_part(data: bytes, number: int, part: bytes) -> bytes:
@@ -208,34 +190,36 @@ def with_part(data: bytes, number: int, part: bytes) -> bytes:
 
 
 def test_an_archive_of_parts_in_a_part_is_refused(tmp_path: Path, good: bytes) -> None:
-    message = refusal(tmp_path, with_part(good, 1, good))
+    message = refusal(tmp_path, with_part(good, 1, good), read_content)
     assert "hostile.mcz/parts/000001.mcz" in message
     assert "archive of parts" in message
 
 
 def test_a_part_that_is_none_is_refused_by_name(tmp_path: Path, good: bytes) -> None:
     for part in (b"", b"not a zip", compress_in_memory(scalar(head((3, 4, 5))))[0][:-30]):
-        assert "parts/000001.mcz" in refusal(tmp_path, with_part(good, 1, part))
+        assert "parts/000001.mcz" in refusal(tmp_path, with_part(good, 1, part), read_content)
 
 
 def test_a_part_of_other_frames_is_refused(tmp_path: Path, good: bytes) -> None:
-    assert "has 4 frames" in refusal(tmp_path, with_part(good, 1, compress_in_memory(sequence())[0]))
+    assert "has 4 frames" in refusal(tmp_path, with_part(good, 1, compress_in_memory(sequence())[0]), read_content)
     own_browser = replace(sequence(), browser=Browser())
     axis = own_browser.frame_axis
     assert axis is not None
     single = replace(own_browser, voxels=own_browser.voxels[:1], frame_axis=replace(axis.part([0]), values=("20",)))
-    assert "browser" in refusal(tmp_path, with_part(good, 1, compress_in_memory(single)[0]))
+    assert "browser" in refusal(tmp_path, with_part(good, 1, compress_in_memory(single)[0]), read_content)
 
 
 @pytest.mark.parametrize("name", ["../escape", "tiles/000000", "parts/000099.mcz", "parts/0.mcz", "preview"])
 def test_members_that_do_not_belong_are_refused(tmp_path: Path, good: bytes, name: str) -> None:
-    assert "does not belong" in refusal(tmp_path, rebuilt(good, members=lambda content: content.update({name: b"x"})))
+    assert "does not belong" in refusal(
+        tmp_path, rebuilt(good, members=lambda content: content.update({name: b"x"})), read_content
+    )
 
 
 def test_missing_and_compressed_parts_are_refused(tmp_path: Path, good: bytes) -> None:
     without = rebuilt(good, members=lambda content: content.pop("parts/000001.mcz"))
-    assert "missing" in refusal(tmp_path, without)
-    assert "compressed" in refusal(tmp_path, rebuilt(good, compression=zipfile.ZIP_DEFLATED))
+    assert "missing" in refusal(tmp_path, without, read_content)
+    assert "compressed" in refusal(tmp_path, rebuilt(good, compression=zipfile.ZIP_DEFLATED), read_content)
 
 
 def test_parts_that_together_announce_too_much_are_refused_before_memory_is_taken(
@@ -248,7 +232,7 @@ def test_parts_that_together_announce_too_much_are_refused_before_memory_is_take
     for module in ("parts", "header_reading"):
         monkeypatch.setattr(f"SlicerMedCompressLib.container.{module}.FREE_BYTES", 300_000)
         monkeypatch.setattr(f"SlicerMedCompressLib.container.{module}.EXPANSION", 16)
-    assert "its parts announce 1,600,000 bytes" in refusal(tmp_path, data)
+    assert "its parts announce 1,600,000 bytes" in refusal(tmp_path, data, read_content)
     padded = compress_parts_in_memory(whole)[0]
     assert len(padded) >= 1_600_000 // 16
     assert_same(read_parts(io.BytesIO(padded)), whole)
@@ -256,7 +240,7 @@ def test_parts_that_together_announce_too_much_are_refused_before_memory_is_take
 
 def test_truncation_at_any_length_is_refused(tmp_path: Path, good: bytes) -> None:
     for length in np.linspace(0, len(good) - 1, 40).astype(int):
-        refusal(tmp_path, good[:length])
+        refusal(tmp_path, good[:length], read_content)
 
 
 def test_mutated_files_are_refused_or_give_the_right_voxels(tmp_path: Path, good: bytes) -> None:
@@ -345,106 +329,3 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
         compress_parts(mixed_sequence(), tmp_path / "a.mcz")
     assert (tmp_path / "a.mcz").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.mcz"]
-
-
-def played(frames: int = 4, **changed: Any) -> Image:
-    axis = sequence().frame_axis
-    assert axis is not None
-    return replace(
-        sequence(),
-        voxels=sequence().voxels[:frames],
-        geometry=OBLIQUE,
-        frame_axis=replace(
-            axis.part(range(frames)), attributes=tuple({"number": str(number)} for number in range(frames))
-        ),
-        browser=Browser(**changed),
-    )
-
-
-def test_a_browser_and_attributes_of_frames_make_a_file_of_version_4(tmp_path: Path) -> None:
-    image = played(frames=1, name="b", playback_rate=3.5)
-    assert image.frame_axis is not None
-    plain = replace(image.frame_axis, attributes=())
-    for stored, version in (
-        (image, 4),
-        (replace(image, browser=None), 4),
-        (replace(image, frame_axis=plain), 4),
-        (replace(image, browser=None, frame_axis=plain), 2),
-    ):
-        compress(stored, tmp_path / "a.mcz", codec="jpegls", target=MaxError(1))
-        with Reader(tmp_path / "a.mcz") as reader:
-            assert reader.header.version == version
-        decoded = decompress(tmp_path / "a.mcz")
-        assert decoded.frame_axis == stored.frame_axis
-        assert decoded.browser == stored.browser
-
-
-@pytest.mark.parametrize("codec", ["zstd", "causal"])
-def test_a_browser_goes_with_every_codec(tmp_path: Path, codec: str) -> None:
-    compress(played(), tmp_path / "a.mcz", codec=codec)
-    decoded = decompress(tmp_path / "a.mcz")
-    assert same_voxels(decoded.voxels, played().voxels)
-    assert decoded.browser == Browser()
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda header: header["image"]["browser"].update(selected_item=4),
-        lambda header: header["image"]["browser"].update(index_format="%d%d"),
-        lambda header: header["image"].update(browser=None),
-        lambda header: header["image"].update(browser=7),
-        lambda header: header["image"]["frames"].update(attributes=[{"a": "b"}]),
-        lambda header: header["image"]["frames"].update(attributes=[{"a": 1}] * 4),
-        lambda header: header["image"]["frames"].update(attributes="abcd"),
-        lambda header: header.update(version=1),
-    ],
-)
-def test_lies_about_playback_are_refused(tmp_path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
-    data = compress_in_memory(played(selected_item=1), codec="jpegls")[0]
-    refusal(tmp_path, rebuilt(data, edit))
-
-
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-BROWSERS = st.builds(
-    Browser,
-    name=TEXTS,
-    playback_rate=st.floats(-1000, 1000),
-    looped=st.booleans(),
-    item_skipping=st.booleans(),
-    selected_item=st.integers(0, 3),
-    index_display=st.sampled_from(["index", "value"]),
-    index_format=st.sampled_from(["%.2f", "", "%d", "frame %+05.1f ms", "%s"]),
-    proxy_name=TEXTS,
-    overwrite_proxy_name=st.booleans(),
-    save_changes=st.booleans(),
-    record_master_only=st.booleans(),
-    recording=st.booleans(),
-    recording_sampling=st.sampled_from(["all", "limited"]),
-)
-
-
-@given(
-    st.none() | BROWSERS,
-    st.lists(st.dictionaries(TEXTS, TEXTS, max_size=3), min_size=4, max_size=4),
-    st.lists(TEXTS, min_size=4, max_size=4) | st.just([]),
-    TEXTS,
-)
-def test_any_browser_attributes_and_names_come_back(
-    browser: Browser | None, attributes: list[dict[str, str]], names: list[str], unit: str
-) -> None:
-    axis = FrameAxis(("a", "b", "", "d"), "t", unit, False, tuple(names), tuple(attributes) if any(attributes) else ())
-    image = replace(sequence(), voxels=np.zeros((4, 1, 2, 2, 1), np.uint8), frame_axis=axis, browser=browser)
-    decoded = decompress(io.BytesIO(compress_in_memory(image, codec="zstd")[0]))
-    assert (decoded.frame_axis, decoded.browser) == (axis, browser)
-
-
-def test_a_browser_of_an_image_without_frames_is_told() -> None:
-    with pytest.raises(UnsupportedImageError, match="Only a sequence is played"):
-        Image(np.zeros((1, 2, 2, 2, 1), np.uint8), browser=Browser())
-
-
-@pytest.mark.parametrize("changed", [{"playback_rate": float("nan")}, {"playback_rate": 2000.0}, {"selected_item": -1}])
-def test_settings_that_slicer_could_not_use_are_told(changed: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedImageError):
-        Browser(**changed)

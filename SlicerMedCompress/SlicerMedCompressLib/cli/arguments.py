@@ -23,6 +23,15 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
 
 
+def add_rounding(parser: argparse.ArgumentParser) -> None:
+    """What to do with a file with loss that decodes otherwise than it did where it was written."""
+    parser.add_argument(
+        "--accept-rounding",
+        action="store_true",
+        help="decode a file with loss even where this decoder rounds otherwise; its bound is not vouched for then",
+    )
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:

@@ -1,4 +1,4 @@
-"""`medcompress compress` and `medcompress decompress`."""
+"""`medcompress compress`, `medcompress decompress` and `medcompress recover`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..frames import read_frame, recover
 from ..image import Image, Kind
 from ..presets import DEFAULT_PRESET, LOSSY_PRESETS, PRESETS
 from ..targets import BitsPerVoxel, MaxError, MaxRelativeError, Psnr, Ratio, Target
-from .arguments import Command, add_common
+from .arguments import Command, add_common, add_rounding
 from .progress_line import ProgressLine
 
 SUFFIX = ".mcz"
@@ -30,7 +30,7 @@ TARGETS: dict[str, tuple[type[Target], str]] = {
 
 
 def add_commands(command: Command) -> None:
-    """Declare both commands."""
+    """Declare the commands."""
     added = command("compress", _compress, "Compress an image file or a DICOM folder to .mcz.")
     added.add_argument(
         "input",
@@ -58,11 +58,7 @@ def add_commands(command: Command) -> None:
     )
     added.add_argument("input", type=Path)
     added.add_argument("output", type=Path, help="the ending chooses the format; an existing file is replaced")
-    added.add_argument(
-        "--accept-rounding",
-        action="store_true",
-        help="decode a file with loss even where this decoder rounds otherwise; its bound is not vouched for then",
-    )
+    add_rounding(added)
     added.add_argument(
         "--preview",
         action="store_true",
@@ -74,6 +70,7 @@ def add_commands(command: Command) -> None:
     added = command("recover", _recover, "Write the frames of a damaged .mcz that are intact as a shorter sequence.")
     added.add_argument("input", type=Path)
     added.add_argument("output", type=Path, help="the ending chooses the format, .mcz or what decompress writes")
+    add_rounding(added)
     add_common(added)
 
 
@@ -178,7 +175,13 @@ def _recover(options: argparse.Namespace) -> None:
     from ..files import write_image
 
     with ProgressLine(options.quiet) as line:
-        found = recover(options.input, threads=options.threads, progress=line.update)
+        found = recover(
+            options.input,
+            threads=options.threads,
+            progress=line.update,
+            accept_rounding=options.accept_rounding,
+            device=options.device,
+        )
         if options.output.suffix.lower() == SUFFIX:
             compress(found.image, options.output, threads=options.threads)
         else:

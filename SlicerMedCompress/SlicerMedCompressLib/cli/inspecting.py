@@ -102,6 +102,8 @@ def file_facts(reader: Reader) -> dict[str, Any]:
         "corrections": header.corrections.config if header.corrections else None,
         "library": header.library,
         "transforms": [step.id for step in header.pipeline.steps],
+        "frames_in_a_group": header.group if header.group > 1 else None,
+        "coded_over_time": header.over_time or None,
         "tiles": header.grid.slab_count * header.grid.tiles_in_slab,
         "format_version": header.version,
         "writer": header.writer,

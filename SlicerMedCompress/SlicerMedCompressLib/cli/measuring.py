@@ -22,7 +22,7 @@ from ..image import Image
 from ..libraries import library
 from ..presets import PRESETS, QUICK_PRESETS
 from ..sweep import DEFAULT_POINTS, sweep, write_csv
-from .arguments import Command, add_common, positive
+from .arguments import Command, add_common, add_rounding, positive
 from .progress_line import ProgressLine
 from .sweep_views import draw_sweep, sweep_table
 
@@ -54,6 +54,7 @@ def add_commands(command: Command) -> None:
     added.add_argument("original", type=Path, help="a 4D image or a .mcz")
     added.add_argument("reconstructed", type=Path, help="the same")
     added.add_argument("--json", action="store_true", help="figures as JSON")
+    add_rounding(added)
     add_common(added)
 
     added = command("demo", _demo, "Compress and reload a real volume in a MRML scene, and prove it identical.")
@@ -80,7 +81,7 @@ def _sequence(path: Path, options: argparse.Namespace, files: ExitStack) -> tupl
     from ..files import read_image
 
     if path.suffix.lower() == ".mcz":
-        reader = files.enter_context(Reader(path, options.threads, device=options.device))
+        reader = files.enter_context(Reader(path, options.threads, options.accept_rounding, options.device))
         stand_in = np.broadcast_to(np.zeros((), reader.header.dtype), reader.header.shape)
         return reader.header.image(stand_in), all_frames(reader)
     image = read_image(path)

@@ -58,6 +58,8 @@ def frame_axis_to_json(axis: FrameAxis) -> dict[str, Any]:
     described: dict[str, Any] = {key: getattr(axis, key) for key in ("values", "name", "unit", "numeric", "names")}
     if any(axis.attributes):
         described["attributes"] = [dict(texts) for texts in axis.attributes]
+    if axis.sequence_attributes:
+        described["sequence_attributes"] = dict(axis.sequence_attributes)
     return described
 
 
@@ -67,8 +69,8 @@ def browser_to_json(browser: Browser) -> dict[str, Any]:
 
 
 def tells_of_playback(described: Mapping[str, Any]) -> bool:
-    """Whether an image is described by what came with version 4: a browser, or attributes of single frames."""
-    return "browser" in described or "attributes" in (described.get("frames") or {})
+    """Whether an image is described by what came with version 4: a browser, attributes of frames or of the sequence."""
+    return "browser" in described or bool({"attributes", "sequence_attributes"} & set(described.get("frames") or {}))
 
 
 def _without_defaults(instance: Any) -> dict[str, Any]:
@@ -124,6 +126,7 @@ def frame_axis_from_json(described: Mapping[str, Any]) -> FrameAxis:
         _boolean(described["numeric"]),
         tuple(text_from_json(name) for name in _list(described["names"])),
         tuple(_texts(texts) for texts in _list(described.get("attributes", []))),
+        _texts(described.get("sequence_attributes", {})),
     )
 
 

@@ -108,9 +108,18 @@ class MedCompressLogic:
         image = read_frame(path, index, threads=threads, accept_rounding=acceptRounding, device=device)
         return image_to_node(image, slicer.mrmlScene, name or image.name)
 
-    def play(self, path: str | os.PathLike[str], threads: int | None = None, device: str = "auto") -> SequencePlayer:
-        """A new volume node that shows any frame of a sequence from its file: see ``SequencePlayer.showFrame``."""
-        return SequencePlayer(path, threads=threads, device=device)
+    def play(
+        self,
+        path: str | os.PathLike[str],
+        threads: int | None = None,
+        acceptRounding: bool = False,
+        device: str = "auto",
+    ) -> SequencePlayer:
+        """A new volume node that shows any frame of a sequence from its file: see ``SequencePlayer.showFrame``.
+
+        Arguments are those of ``load``.
+        """
+        return SequencePlayer(path, threads=threads, acceptRounding=acceptRounding, device=device)
 
     def loadPreview(self, path: str | os.PathLike[str], name: str | None = None) -> Any:
         """A new volume node with the small picture that a file of the learned codec keeps; None if it keeps none."""
@@ -129,6 +138,7 @@ class MedCompressLogic:
         losslessRegion: Any = None,
         segments: Sequence[str] = (),
         margin: float = 0.0,
+        device: str = "auto",
     ) -> Any:
         """Compress and decompress through memory: a new node beside the old one, shown alike.
 
@@ -138,17 +148,15 @@ class MedCompressLogic:
         second = None if progress is None else lambda done, stage: progress(0.7 + 0.3 * done, stage)
         content = node_to_content(node)
         exact = exact_region(node, content, losslessRegion, segments, margin)
+        how: dict[str, Any] = {"preset": preset, "codec": codec, "target": target, "threads": threads}
+        how |= {"progress": first, "device": device}
         data: bytes
         result: CompressResult
         if isinstance(content, MixedSequence):
-            data, result = compress_parts_in_memory(
-                content, codec=codec, preset=preset, target=target, threads=threads, progress=first
-            )
+            data, result = compress_parts_in_memory(content, **how)
         else:
-            data, result = compression.compress_in_memory(
-                content, codec=codec, preset=preset, target=target, exact=exact, threads=threads, progress=first
-            )
-        decoded = read_content(io.BytesIO(data), threads=threads, progress=second)
+            data, result = compression.compress_in_memory(content, exact=exact, **how)
+        decoded = read_content(io.BytesIO(data), threads=threads, progress=second, device=device)
         titles = [CODECS[used.partition(":")[0]].title for used in result.codec.split(" + ")]
         reconstructed = content_to_node(decoded, slicer.mrmlScene, f"{node.GetName()} ({' + '.join(titles)})")
         place_beside(reconstructed, node)

@@ -30,9 +30,14 @@ class SequencePlayer:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], frames: int | None = None, threads: int | None = None, device: str = "auto"
+        self,
+        path: str | os.PathLike[str],
+        frames: int | None = None,
+        threads: int | None = None,
+        acceptRounding: bool = False,
+        device: str = "auto",
     ) -> None:
-        self._reader = Reader(path, threads, device=device)
+        self._reader = Reader(path, threads, acceptRounding, device)
         self._player = FramePlayer(self._reader, frames)
         try:
             whole = self._whole()

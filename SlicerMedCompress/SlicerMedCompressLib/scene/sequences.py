@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import slicer
 
-from ..container.guarantee import LOSS_ATTRIBUTE
 from ..errors import UnsupportedImageError
+from ..frames import frame_of
 from ..image import FrameAxis, Image, Kind
 from ..mixed_sequence import Content, MixedSequence
 from .browsers import browser_of, new_browser, settings_of
@@ -23,6 +23,8 @@ from .volumes import NODE_CLASSES, fill_volume, volume_to_image
 
 _BASE_NAME = "Sequences.BaseName"
 """Where Slicer keeps the name a frame had; it sets it itself when a frame is stored."""
+_FRAME_CLASS = "DataNodeClassName"
+"""Where Slicer notes on a sequence node by itself of which class its frames are."""
 
 
 def sequence_to_content(node: Any, browser: Any = None) -> Content:
@@ -44,13 +46,14 @@ def sequence_to_content(node: Any, browser: Any = None) -> Content:
     settings = settings_of(browser, node) if browser is not None else None
     frames = [_frame_to_image(node.GetNthDataNode(number), proxy, number, name) for number in range(count)]
     axis, runs = _axis_of(node), _runs(frames)
+    of_part = replace(axis, sequence_attributes={})
     if len(runs) == 1 and frames[0].kind is not Kind.SEGMENTATION:
         return replace(_joined(frames, axis, name), browser=settings)
     parts = []
     for run in runs:
         alike = [frames[number] for number in run]
         single = len(run) == 1
-        parts.append(replace(alike[0], name=axis.names[run[0]]) if single else _joined(alike, axis.part(run), name))
+        parts.append(replace(alike[0], name=axis.names[run[0]]) if single else _joined(alike, of_part.part(run), name))
     return MixedSequence(tuple(parts), tuple(runs), axis, name, settings)
 
 
@@ -62,6 +65,8 @@ def content_to_sequence(content: Content, scene: Any, name: str) -> Any:
     sequence.SetName(name)
     sequence.SetIndexName(axis.name)
     sequence.SetIndexUnit(axis.unit)
+    for key, text in axis.sequence_attributes.items():
+        sequence.SetAttribute(key, text)
     kind = slicer.vtkMRMLSequenceNode.NumericIndex if axis.numeric else slicer.vtkMRMLSequenceNode.TextIndex
     sequence.SetIndexType(kind)
     sequence.SetNumericIndexValueTolerance(min(sequence.GetNumericIndexValueTolerance(), _half_step(axis)))
@@ -91,6 +96,9 @@ def _axis_of(node: Any) -> FrameAxis:
         node.GetIndexUnit() or "",
         node.GetIndexType() == slicer.vtkMRMLSequenceNode.NumericIndex,
         tuple(frame.GetAttribute(_BASE_NAME) or frame.GetName() or "" for frame in frames),
+        sequence_attributes={
+            key: node.GetAttribute(key) or "" for key in node.GetAttributeNames() or () if key != _FRAME_CLASS
+        },
     )
 
 
@@ -147,25 +155,13 @@ def _joined(frames: Sequence[Image], axis: FrameAxis, name: str) -> Image:
 def _frames_of(content: Content) -> list[Image]:
     """Every frame as an image of its own, in order; voxels are not copied."""
     if isinstance(content, Image):
-        return [_frame_of(content, number) for number in range(len(content.voxels))]
+        return [frame_of(content, number) for number in range(len(content.voxels))]
     frames = {
-        number: _frame_of(part, place)
+        number: frame_of(part, place)
         for part, numbers in zip(content.parts, content.numbers, strict=True)
         for place, number in enumerate(numbers)
     }
     return [frames[number] for number in range(content.frame_count)]
-
-
-def _frame_of(image: Image, number: int) -> Image:
-    axis, attributes = image.frame_axis, dict(image.attributes)
-    if axis is not None and axis.attributes:
-        own = dict(axis.attributes[number])
-        if LOSS_ATTRIBUTE in own and LOSS_ATTRIBUTE in attributes:
-            # What this file lost of all frames is told beside what was lost of this one before.
-            own[LOSS_ATTRIBUTE] = f"{attributes[LOSS_ATTRIBUTE]}; before that, {own[LOSS_ATTRIBUTE]}"
-        attributes |= own
-    voxels = image.voxels[number : number + 1]
-    return replace(image, voxels=voxels, dimension=3, attributes=attributes, frame_axis=None, browser=None)
 
 
 def _add_frame(sequence: Any, scene: Any, image: Image, value: str, name: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 
 from ..errors import UnsupportedImageError
-from ..image import Geometry, Image, Kind
+from ..image import VECTOR_TYPE, Geometry, Image, Kind
 from .display import apply_display, display_of
 from .voxels import image_data_of, voxels_of
 
@@ -18,7 +18,6 @@ NODE_CLASSES = {
     Kind.VECTOR: "vtkMRMLVectorVolumeNode",
     Kind.COLOR: "vtkMRMLVectorVolumeNode",
 }
-_VECTOR_TYPE = "MedCompress.VoxelVectorType"
 
 
 def volume_to_image(node: Any) -> Image:
@@ -32,7 +31,7 @@ def volume_to_image(node: Any) -> Image:
     voxels = voxels_of(node.GetImageData(), name)[np.newaxis]
     attributes = {key: node.GetAttribute(key) or "" for key in node.GetAttributeNames() or ()}
     if kind is Kind.VECTOR or kind is Kind.COLOR:
-        attributes[_VECTOR_TYPE] = node.GetVoxelVectorTypeAsString(node.GetVoxelVectorType())
+        attributes[VECTOR_TYPE] = node.GetVoxelVectorTypeAsString(node.GetVoxelVectorType())
     return Image(
         voxels,
         geometry=geometry_of(node),
@@ -48,7 +47,7 @@ def volume_to_image(node: Any) -> Image:
 def fill_volume(node: Any, image: Image) -> None:
     """Give an empty volume node, not necessarily in a scene, an image's voxels, geometry and attributes."""
     attributes = dict(image.attributes)
-    vector_type = attributes.pop(_VECTOR_TYPE, None)
+    vector_type = attributes.pop(VECTOR_TYPE, None)
     if node.IsA("vtkMRMLVectorVolumeNode"):
         if vector_type is None:
             vector_type = "colorRGB" if image.kind is Kind.COLOR else "spatial"
