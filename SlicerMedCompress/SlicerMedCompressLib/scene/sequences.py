@@ -30,7 +30,8 @@ _FRAME_CLASS = "DataNodeClassName"
 def sequence_to_content(node: Any, browser: Any = None) -> Content:
     """All frames of a sequence node: one image if they are alike, else parts; voxels of images are copied.
 
-    Frames are shown as the node is that the browser shows them with, if there is one, else as each is.
+    Frames are shown as the node is that the browser shows them with, if there is one; else those that are alike as the
+    first of them is.
 
     Args:
         browser: the node that plays it; by default the one in the scene that does, if no other does too.
